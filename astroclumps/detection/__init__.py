@@ -1,0 +1,1 @@
+"""Detectors of clumps in images: `~astroclumps.detection.unet` and `~astroclumps.detection.contrast`."""
