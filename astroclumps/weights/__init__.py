@@ -5,7 +5,8 @@ A name and a version stand for one sha256 forever; a network that is trained aga
 """
 
 from .files import CARD_KEYS, REQUIRED_CARD_KEYS, save, sha256
-from .registry import Check, Entry, card, entries, entry, export, import_file, load, names, resolve, verify, verify_all
+from .registry import Entry, entries, entry, names
+from .store import Check, card, export, import_file, load, resolve, verify, verify_all
 
 __all__ = [
     "CARD_KEYS",

@@ -1,33 +1,24 @@
-"""Names of weights, and the way from a name to a file whose sha256 is the registered one.
-
-`resolve` looks at a local path, astropy's cache, the copy in the wheel and the URLs, in this order, and hashes what it
-finds at every step: the cache is transport, not trust.
-"""
+"""Names of weights: what ``registry.toml`` says about them."""
 
 import functools
-import http.client
-import logging
-import os
 import re
 import tomllib
 from pathlib import Path
-from typing import Any, NamedTuple
-
-import numpy as np
+from typing import NamedTuple
 
 from ..exceptions import WeightsError
-from . import files
 
-__all__ = ["Check", "Entry", "card", "entries", "entry", "export", "import_file", "load", "names", "resolve", "verify", "verify_all"]
-
-log = logging.getLogger(__name__)
+__all__ = ["Entry", "entries", "entry", "names"]
 
 _FOLDER = Path(__file__).parent
-_PACKAGE = "astroclumps"  # names the folder inside astropy's cache
-_NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
-_VERSION = re.compile(r"\d+(\.\d+)*")
-_FILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*\.safetensors")
-_SHA256 = re.compile(r"[0-9a-f]{64}")
+_PATTERNS = {
+    "name": re.compile(r"[a-z0-9][a-z0-9_-]*"),
+    "version": re.compile(r"\d+(\.\d+)*"),
+    "kind": re.compile(r"unet|cnn"),
+    "file": re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*\.safetensors"),
+    "sha256": re.compile(r"[0-9a-f]{64}"),
+    "licence": re.compile(r".+"),
+}
 
 
 class Entry(NamedTuple):
@@ -57,19 +48,6 @@ class Entry(NamedTuple):
     def bundled(self) -> Path:
         """Where the file lies if it travels in the wheel."""
         return _FOLDER / self.file
-
-
-class Check(NamedTuple):
-    """One place where a registered file was looked for."""
-
-    spec: str
-    place: str
-    """``'wheel'`` or ``'cache'``."""
-    path: Path | None
-    """`None` where there is no file."""
-    ok: bool
-    """True where the file has the registered sha256."""
-    message: str
 
 
 def names() -> tuple[str, ...]:
@@ -131,176 +109,6 @@ def entry(spec: str, kind: str | None = None) -> Entry:
     return latest
 
 
-def resolve(spec: str | os.PathLike, kind: str | None = None) -> Path:
-    """The path of a weights file; that of a registered name has the registered sha256.
-
-    A registered file is looked for in astropy's cache, in the wheel, below ``conf.weights_mirrors`` and at its
-    registered URLs. A copy in the cache that was altered is removed and the next place tried.
-
-    Parameters
-    ----------
-    spec : str or path-like
-        ``'default'``, ``'name'``, ``'name:version'``, or a path that ends with ``.safetensors``.
-    kind : {'unet', 'cnn'}, optional
-        What the weights are needed for; ``'default'`` needs it.
-
-    Returns
-    -------
-    `~pathlib.Path`
-
-    Raises
-    ------
-    `~astroclumps.exceptions.WeightsError`
-        If the name is unknown, the file is nowhere to be had, or the copy in the wheel or a download has another
-        sha256 than the registered one; the message gives both.
-    """
-    local = _local_path(spec)
-    if local is not None:
-        if not local.is_file():
-            raise WeightsError(f"there is no weights file {local}")
-        return local
-    found = entry(spec, kind)
-    return _from_cache(found) or _from_wheel(found) or _from_urls(found)
-
-
-def load(spec: str | os.PathLike, *, kind: str) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-    """The tensors and the model card of a network.
-
-    Parameters
-    ----------
-    spec : str or path-like
-        ``'default'``, ``'name'``, ``'name:version'``, or a path that ends with ``.safetensors``.
-    kind : {'unet', 'cnn'}
-        What the weights are needed for.
-
-    Returns
-    -------
-    tensors : dict of str to `~numpy.ndarray`
-    card : dict
-        The keys are in `CARD_KEYS`.
-
-    Raises
-    ------
-    `~astroclumps.exceptions.WeightsError`
-        If the file cannot be had or read, or holds a network of the other kind.
-    """
-    path = resolve(spec, kind)
-    tensors, found = files.read(path)
-    if found["kind"] != kind:
-        raise WeightsError(f"{path} holds a {found['kind']} ({found['name']} {found['version']}), a {kind} is needed")
-    return tensors, found
-
-
-def card(spec: str | os.PathLike, kind: str | None = None) -> dict[str, Any]:
-    """The model card of a network: bands, training set, held-out scores, licence and the like.
-
-    Parameters
-    ----------
-    spec : str or path-like
-        ``'default'``, ``'name'``, ``'name:version'``, or a path that ends with ``.safetensors``.
-    kind : {'unet', 'cnn'}, optional
-        ``'default'`` needs it.
-
-    Returns
-    -------
-    dict
-        The keys are in `CARD_KEYS`.
-    """
-    return files.read_card(resolve(spec, kind))
-
-
-def verify(spec: str) -> list[Check]:
-    """Hash the copies of a registered file on this machine; downloads and removes nothing.
-
-    Parameters
-    ----------
-    spec : str
-        ``'name'`` or ``'name:version'``.
-
-    Returns
-    -------
-    list of `Check`
-        One for the wheel and one for the cache.
-    """
-    found = entry(spec)
-    return [_check(found, "wheel", found.bundled), _check(found, "cache", _cached(found))]
-
-
-def verify_all() -> list[Check]:
-    """Hash the copies of all registered files on this machine; downloads and removes nothing.
-
-    Returns
-    -------
-    list of `Check`
-    """
-    return [row for spec in names() for row in verify(spec)]
-
-
-def import_file(path: str | os.PathLike) -> str:
-    """Add a registered file to the cache, for a machine that cannot download it.
-
-    Parameters
-    ----------
-    path : path-like
-        A file whose sha256 is a registered one; its name does not matter.
-
-    Returns
-    -------
-    str
-        The name under which it can be used from now on, as ``'name:version'``.
-
-    Raises
-    ------
-    `~astroclumps.exceptions.WeightsError`
-        If the file is not one of the registered ones, or the cache cannot be written.
-    """
-    from astropy.utils.data import import_file_to_cache
-
-    path = Path(path).expanduser()
-    if not path.is_file():
-        raise WeightsError(f"there is no weights file {path}")
-    digest = files.sha256(path)
-    for found in entries():
-        if found.sha256 == digest:
-            try:
-                import_file_to_cache(found.key, str(path), pkgname=_PACKAGE)
-            except OSError as exc:
-                raise WeightsError(f"cannot write {found.spec!r} into the cache: {exc}") from exc
-            return found.spec
-    registered = ", ".join(f"{found.spec} {found.sha256}" for found in entries())
-    raise WeightsError(f"{path} has sha256 {digest}, which is not registered; registered: {registered or 'nothing'}; use it by its path")
-
-
-def export(spec: str, path: str | os.PathLike, *, kind: str | None = None, overwrite: bool = False) -> Path:
-    """Copy a weights file, to carry it to another machine.
-
-    Parameters
-    ----------
-    spec : str
-        ``'default'``, ``'name'`` or ``'name:version'``.
-    path : path-like
-        The file to write, or a folder that exists.
-    kind : {'unet', 'cnn'}, optional
-        ``'default'`` needs it.
-    overwrite : bool, optional
-        Whether an existing file may be replaced.
-
-    Returns
-    -------
-    `~pathlib.Path`
-        The file that was written.
-    """
-    source = resolve(spec, kind)
-    local = _local_path(spec)
-    path = Path(path).expanduser()
-    if path.is_dir():
-        path = path / (local.name if local is not None else entry(spec, kind).file)
-    if path.exists() and not overwrite:
-        raise FileExistsError(f"{path} exists; give overwrite=True to replace it")
-    files._write(path, source.read_bytes())
-    return path
-
-
 def _registry():
     path = _FOLDER / "registry.toml"
     return _parse(path, path.stat().st_mtime_ns)
@@ -324,7 +132,7 @@ def _entry(name, fields):
         made = Entry(name=name, **{**fields, "urls": tuple(fields["urls"])})
     except (TypeError, KeyError) as exc:
         raise WeightsError(f"registry: the entry {name!r} must have exactly the fields {list(Entry._fields[1:])}: {exc}") from exc
-    for field, pattern in (("name", _NAME), ("version", _VERSION), ("file", _FILE), ("sha256", _SHA256), ("kind", re.compile("unet|cnn"))):
+    for field, pattern in _PATTERNS.items():
         if not pattern.fullmatch(getattr(made, field)):
             raise WeightsError(f"registry: {name!r} has the {field} {getattr(made, field)!r}, which does not match {pattern.pattern}")
     return made
@@ -332,96 +140,3 @@ def _entry(name, fields):
 
 def _order(version):
     return tuple(map(int, version.split(".")))
-
-
-def _local_path(spec):
-    return Path(spec).expanduser() if isinstance(spec, os.PathLike) or str(spec).endswith(".safetensors") else None
-
-
-def _cached(found):
-    """The copy in the cache, good or bad, or None; never connects."""
-    from astropy.utils.data import download_file
-
-    try:
-        return Path(download_file(found.key, cache=True, sources=[], pkgname=_PACKAGE))
-    except KeyError:
-        return None
-
-
-def _from_cache(found):
-    path = _cached(found)
-    if path is None:
-        return None
-    try:
-        digest = files.sha256(path)
-    except OSError as exc:
-        log.warning("cannot read weights %s in the cache: %s", found.spec, exc)
-        return None
-    if digest == found.sha256:
-        return path
-    log.warning("removed weights %s from the cache: sha256 %s, registered %s", found.spec, digest, found.sha256)
-    _clear(found)
-    return None
-
-
-def _clear(found):
-    from astropy.utils.data import clear_download_cache
-
-    try:
-        clear_download_cache(found.key, pkgname=_PACKAGE, on_missing="ignore")
-    except OSError as exc:
-        log.warning("cannot remove the altered weights %s from the cache: %s", found.spec, exc)
-
-
-def _from_wheel(found):
-    path = found.bundled
-    if not path.is_file():
-        return None
-    check = _check(found, "wheel", path)
-    if not check.ok:
-        raise WeightsError(f"{check.message}; reinstall astroclumps")
-    return _into_cache(found, path)
-
-
-def _into_cache(found, path):
-    """The copy in the cache of a file that was checked; the file itself where the cache cannot be written."""
-    from astropy.utils.data import import_file_to_cache
-
-    try:
-        copy = Path(import_file_to_cache(found.key, str(path), pkgname=_PACKAGE))
-        if files.sha256(copy) == found.sha256:
-            return copy
-    except OSError as exc:
-        log.info("weights %s stay outside the cache, which cannot be written: %s", found.spec, exc)
-    return path
-
-
-def _from_urls(found):
-    from astropy.utils.data import download_file
-
-    from ..config import conf
-
-    mirrored = [f"{mirror.rstrip('/')}/{found.file}" for mirror in conf.weights_mirrors]
-    failures = []
-    for url in dict.fromkeys([*mirrored, *found.urls]):
-        try:
-            path = Path(download_file(url, cache=False, show_progress=False))
-        except (OSError, ValueError, http.client.HTTPException) as exc:
-            failures.append(f"{url}: {exc}")
-            continue
-        digest = files.sha256(path)
-        if digest == found.sha256:
-            return _into_cache(found, path)
-        path.unlink()
-        failures.append(f"{url}: downloaded a file with sha256 {digest}, registered is {found.sha256}; deleted it")
-    tried = "; ".join(failures) or "no URL is registered and conf.weights_mirrors is empty"
-    raise WeightsError(f"weights {found.spec!r} are neither in the cache nor in the package, and no source has them: {tried}")
-
-
-def _check(found, place, path):
-    if path is None or not path.is_file():
-        return Check(found.spec, place, None, False, f"weights {found.spec!r} are not in the {place}")
-    digest = files.sha256(path)
-    if digest != found.sha256:
-        return Check(found.spec, place, path, False, f"weights {found.spec!r} in {path} have sha256 {digest}, registered is {found.sha256}")
-    return Check(found.spec, place, path, True, f"sha256 {digest}")
