@@ -1,0 +1,465 @@
+"""One galaxy in several bands on one pixel grid.
+
+`MultiBandImage` is what detectors, classifiers and photometry take. Whatever unit goes in, pixels are flux densities in uJy inside.
+"""
+
+from collections.abc import Iterable, Mapping
+from functools import cached_property
+
+import astropy.units as u
+import numpy as np
+from astropy.nddata import NDData, NDUncertainty, StdDevUncertainty
+
+from . import bands as _bands
+
+__all__ = ["DEFAULT_PIXEL_SCALE", "MultiBandImage"]
+
+DEFAULT_PIXEL_SCALE = 0.06 * u.arcsec
+"""Pixel of the paper's images (section 3.2.1), taken where neither a WCS nor a pixel scale is given."""
+
+_COUNT_RATES = (u.electron / u.s, u.ct / u.s, u.adu / u.s, u.dimensionless_unscaled)
+_AB_UJY = 23.9  # AB magnitude of 1 uJy
+_PSF_OVERSAMPLING = 8
+
+
+class MultiBandImage(NDData):
+    """A galaxy in several bands, as flux density per pixel in uJy.
+
+    Parameters
+    ----------
+    data : `~astropy.units.Quantity`, shape (band, y, x)
+        Flux density per pixel (uJy, nJy, ...), surface brightness (MJy/sr, uJy/arcsec2, ...; needs ``wcs`` or ``pixel_scale``),
+        or count rates (``u.electron / u.s``, ``u.ct / u.s``, or dimensionless with ``zeropoint``).
+    bands : sequence of str or `~astroclumps.bands.Band`
+        One band for each plane, without repetition.
+    uncertainty : `~astropy.nddata.NDUncertainty` or `~astropy.units.Quantity`, optional
+        Standard deviation of each pixel (a Quantity means that), in the unit of ``data`` or any flux unit. Pixels with a
+        standard deviation that is not finite or not positive are masked, theirs becomes infinite. Drizzled images have correlated pixels and their weights
+        claim too little scatter in apertures, so the photometry measures its errors in empty apertures instead.
+    mask : bool array, shape (band, y, x) or (y, x), optional
+        True where a pixel must not be used.
+    wcs : `~astropy.wcs.WCS`, optional
+        Celestial coordinates of the (y, x) plane; further axes are dropped.
+    pixel_scale : `~astropy.units.Quantity` ['angle'], optional
+        Side of a pixel. Default: from ``wcs``, else 0.06" (section 3.2.1).
+    psf : array, shape (band, y, x) or (y, x), or `~astropy.units.Quantity` ['angle'], optional
+        Point-spread functions on the image's pixel scale (normalised here to a sum of one), or their FWHM, one for all bands or one for each.
+    redshift : float, optional
+        The galaxy's redshift.
+    zeropoint : float, sequence or mapping of float, or Quantity in mag, optional
+        AB magnitude of one unit of ``data``: a number a band, or a mapping by band, for count rates only. Default: the bands' own.
+    name : str, optional
+        Name of the galaxy. Default ``'image'``.
+    meta : dict, optional
+        Anything worth keeping, such as the file it came from.
+
+    Attributes
+    ----------
+    data : float32 array, shape (band, y, x)
+        uJy per pixel, 0 where the input was not finite.
+    mask : bool array, shape (band, y, x)
+        True where a pixel must not be used, among them all that were not finite.
+
+    Notes
+    -----
+    Pixel (0, 0) is the centre of the first pixel. A count rate c becomes ``c * 10**(-0.4 * (zeropoint - 23.9))`` uJy.
+
+    Examples
+    --------
+    >>> import numpy as np, astropy.units as u
+    >>> from astroclumps import MultiBandImage
+    >>> image = MultiBandImage(data=np.ones((2, 8, 8)) * u.nJy, bands=["F606W", "F160W"])
+    >>> image
+    <MultiBandImage 'image': F606W, F160W, 8 x 8 pixels of 0.06 arcsec, redshift unknown>
+    >>> print(image.band("F160W").sum().round(4), image.unit)
+    0.064 uJy
+    >>> image.select(["F160W"]).bands
+    ('F160W',)
+    """
+
+    def __init__(
+        self,
+        *,
+        data: u.Quantity,
+        bands: "Iterable[str | _bands.Band]",
+        uncertainty: "NDUncertainty | u.Quantity | None" = None,
+        mask: "np.ndarray | None" = None,
+        wcs=None,
+        pixel_scale: "u.Quantity['angle'] | None" = None,
+        psf: "np.ndarray | u.Quantity['angle'] | None" = None,
+        redshift: float | None = None,
+        zeropoint=None,
+        name: str = "image",
+        meta: Mapping | None = None,
+    ):
+        if not isinstance(data, u.Quantity):
+            raise TypeError(f"data must be a Quantity such as array * u.uJy or array * u.electron / u.s, got {type(data).__name__}")
+        if data.ndim != 3:
+            raise ValueError(f"data must have the shape (band, y, x), got {data.shape}")
+        if 0 in data.shape:
+            raise ValueError(f"data must hold at least one band and one pixel, got the shape {data.shape}")
+        self._bands = _checked_bands(bands, len(data))
+        wcs = _celestial(wcs)
+        self._pixel_scale = _scale(pixel_scale, wcs)
+        factor = _to_ujy(data.unit, self._bands, zeropoint, self._pixel_scale if (wcs is not None or pixel_scale is not None) else None)
+        with np.errstate(over="ignore", invalid="ignore"):
+            values = (np.asarray(data.value, dtype=float) * factor[:, None, None]).astype(np.float32)
+        bad = ~np.isfinite(values)
+        values[bad] = 0
+        if mask is not None:
+            bad |= _mask(mask, data.shape)
+        if uncertainty is not None:
+            with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+                sigma = _sigma(uncertainty, data, factor).astype(np.float32)
+            useless = ~(np.isfinite(sigma) & (sigma > 0))
+            bad |= useless
+            uncertainty = StdDevUncertainty(np.where(useless, np.float32(np.inf), sigma), unit=u.uJy, copy=False)
+        kernel, self._psf_fwhm = _point_spread(psf, self._bands)
+        super().__init__(values, uncertainty=uncertainty, mask=bad, wcs=wcs, meta=dict(meta or {}), unit=u.uJy, psf=kernel)
+        self._redshift = _redshift(redshift)
+        self._name = str(name)
+
+    def __repr__(self):
+        redshift = "redshift unknown" if self.redshift is None else f"redshift {self.redshift:g}"
+        ny, nx = self.data.shape[1:]
+        return f"<MultiBandImage {self.name!r}: {', '.join(self.bands)}, {nx} x {ny} pixels of {self.pixel_scale:.4g}, {redshift}>"
+
+    __str__ = __repr__
+
+    @property
+    def bands(self) -> tuple[str, ...]:
+        """Names of the bands in upper case, in the order of the planes."""
+        return self._bands
+
+    @property
+    def pixel_scale(self) -> u.Quantity["angle"]:
+        """Side of a pixel in arcsec."""
+        return self._pixel_scale
+
+    @property
+    def redshift(self) -> float | None:
+        """Redshift of the galaxy; None if unknown."""
+        return self._redshift
+
+    @property
+    def name(self) -> str:
+        """Name of the galaxy."""
+        return self._name
+
+    @property
+    def psf_known(self) -> bool:
+        """True if a point-spread function or its FWHM was given, False if `psf_fwhm` holds the bands' defaults."""
+        return self.psf is not None or self._psf_fwhm is not None
+
+    @cached_property
+    def psf_fwhm(self) -> u.Quantity["angle"]:
+        """FWHM of the point-spread function in arcsec, shape (band,): given, else measured on `psf`, else the bands' defaults."""
+        if self._psf_fwhm is not None:
+            return self._psf_fwhm
+        if self.psf is not None:
+            return np.array([_measured_fwhm(plane) for plane in self.psf]) * self.pixel_scale
+        return u.Quantity([_bands.get(band).psf_fwhm for band in self.bands]).to(u.arcsec)
+
+    @cached_property
+    def sky_rms(self) -> np.ndarray:
+        """Robust pixel scatter of the sky in uJy, shape (band,): `astroclumps.noise.sky_rms` of the unmasked pixels."""
+        from .noise import sky_rms
+
+        return sky_rms(self.data, self.mask)
+
+    def band(self, name: "str | _bands.Band") -> np.ndarray:
+        """Pixels of one band.
+
+        Parameters
+        ----------
+        name : str or `~astroclumps.bands.Band`
+            A band of the image.
+
+        Returns
+        -------
+        float32 array, shape (y, x)
+            uJy per pixel, a view of ``data``.
+        """
+        return self.data[self._index(name)]
+
+    def select(self, bands: "Iterable[str | _bands.Band]") -> "MultiBandImage":
+        """Make an image of some of the bands, in the order asked for.
+
+        Parameters
+        ----------
+        bands : sequence of str or `~astroclumps.bands.Band`
+            Bands of the image.
+
+        Returns
+        -------
+        `MultiBandImage`
+            A copy.
+        """
+        index = [self._index(name) for name in _bands.names(bands)]
+        if not index:
+            raise ValueError(f"select needs at least one band; the image has bands {', '.join(self.bands)}")
+        return self._part(index, slice(None), slice(None))
+
+    def cutout(self, x: float, y: float, size) -> "MultiBandImage":
+        """Cut out a part around a position; it must lie inside the image.
+
+        Parameters
+        ----------
+        x, y : float
+            Centre in pixels; (0, 0) is the centre of the first pixel. Even sizes are centred as in `~astropy.nddata.Cutout2D`:
+            the corner is at ``ceil(x - size / 2)``.
+        size : int or (int, int)
+            Pixels on a side, or (y, x) sides.
+
+        Returns
+        -------
+        `MultiBandImage`
+            A copy with its WCS moved; ``meta['x0']``, ``meta['y0']`` state the corner, added to those of the image.
+        """
+        y0, x0, ny, nx = box(x, y, size)
+        height, width = self.data.shape[1:]
+        if x0 < 0 or y0 < 0 or x0 + nx > width or y0 + ny > height:
+            raise ValueError(
+                f"cut-out x = {x0} to {x0 + nx - 1}, y = {y0} to {y0 + ny - 1} does not lie inside the image of {width} x {height} "
+                "pixels; choose a smaller size or another centre"
+            )
+        part = self._part(range(len(self.bands)), slice(y0, y0 + ny), slice(x0, x0 + nx))
+        part.meta["x0"] = int(self.meta.get("x0", 0)) + x0
+        part.meta["y0"] = int(self.meta.get("y0", 0)) + y0
+        return part
+
+    def sky(self, x, y):
+        """Sky position of pixels.
+
+        Parameters
+        ----------
+        x, y : float or array
+            Pixel positions; (0, 0) is the centre of the first pixel. A Quantity must be in pixels.
+
+        Returns
+        -------
+        `~astropy.coordinates.SkyCoord` (ICRS) or None
+            None if the image has no WCS.
+        """
+        if self.wcs is None:
+            return None
+        x, y = (value.to_value(u.pix) if isinstance(value, u.Quantity) else np.asarray(value, dtype=float) for value in (x, y))
+        return self.wcs.pixel_to_world(x, y).icrs
+
+    @classmethod
+    def read(cls, path, *, format: str | None = None, **options) -> "MultiBandImage":
+        """Read an image from FITS; see `astroclumps.io.read`.
+
+        Parameters
+        ----------
+        path : path-like, glob pattern, folder, sequence or mapping of paths
+            A cube, or one file a band.
+        format : str, optional
+            ``'cube'``, ``'folklore'``, ``'bands'`` or the name of an image-reader plugin. Default: found from the content.
+        **options
+            Passed to the reader: `astroclumps.io.read_cube`, `~astroclumps.io.read_folklore`, `~astroclumps.io.read_bands`.
+
+        Returns
+        -------
+        `MultiBandImage`
+        """
+        from . import io
+
+        return io.read(path, format=format, **options)
+
+    def write(self, path, *, overwrite: bool = False) -> None:
+        """Write the image as a FITS cube that `read` gives back; see `astroclumps.io.write_cube`.
+
+        Parameters
+        ----------
+        path : path-like
+            File to write; ``.gz`` compresses.
+        overwrite : bool, optional
+            Replace an existing file. Default False.
+        """
+        from . import io
+
+        io.write_cube(self, path, overwrite=overwrite)
+
+    def _index(self, name):
+        band = _bands.get(name).name
+        if band not in self.bands:
+            raise ValueError(f"no band {band}; the image has bands {', '.join(self.bands)}")
+        return self.bands.index(band)
+
+    def _part(self, index, rows, columns):
+        index = list(index)
+
+        def cut(array):
+            return None if array is None else array[index][:, rows, columns].copy()
+
+        sigma = None if self.uncertainty is None else cut(self.uncertainty.array) * u.uJy
+        psf = self._psf_fwhm if self.psf is None else self.psf
+        return MultiBandImage(
+            data=cut(self.data) * u.uJy,
+            bands=[self.bands[i] for i in index],
+            uncertainty=sigma,
+            mask=cut(self.mask),
+            wcs=None if self.wcs is None else self.wcs[rows, columns],
+            pixel_scale=self.pixel_scale,
+            psf=None if psf is None else psf[index],
+            redshift=self.redshift,
+            name=self.name,
+            meta=self.meta,
+        )
+
+
+def box(x, y, size):
+    """Corner and sides (y0, x0, ny, nx) of a cut-out around a pixel position, as `~astropy.nddata.Cutout2D` places it."""
+    sides = np.atleast_1d(size)
+    if sides.shape not in ((1,), (2,)) or sides.dtype.kind not in "iu" or (sides < 1).any():
+        raise ValueError(f"size must be a positive whole number of pixels, or two of them (y, x), got {size!r}")
+    if not (np.isfinite(x) and np.isfinite(y)):
+        raise ValueError(f"x and y must be finite, got {x}, {y}")
+    ny, nx = int(sides[0]), int(sides[-1])
+    return int(np.ceil(y - ny / 2)), int(np.ceil(x - nx / 2)), ny, nx
+
+
+def _checked_bands(bands, n):
+    names = _bands.names(bands)
+    if len(names) != n:
+        raise ValueError(f"data has {n} planes but {len(names)} bands were given: {', '.join(names)}")
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise ValueError(f"bands given more than once: {', '.join(twice)}")
+    return names
+
+
+def _celestial(wcs):
+    if wcs is None:
+        return None
+    if not getattr(wcs, "has_celestial", False):
+        raise ValueError("wcs must be an astropy.wcs.WCS with celestial axes; leave it out if the image has none")
+    return wcs.celestial if wcs.pixel_n_dim != 2 else wcs
+
+
+def _scale(pixel_scale, wcs):
+    from_wcs = None
+    if wcs is not None:
+        from astropy.wcs.utils import proj_plane_pixel_area
+
+        from_wcs = np.sqrt(proj_plane_pixel_area(wcs)) * 3600 * u.arcsec
+    if pixel_scale is None:
+        return DEFAULT_PIXEL_SCALE if from_wcs is None else from_wcs
+    if not isinstance(pixel_scale, u.Quantity) or not pixel_scale.unit.is_equivalent(u.arcsec):
+        raise TypeError(f"pixel_scale must be an angle such as 0.06 * u.arcsec, got {pixel_scale!r}")
+    if not (pixel_scale.isscalar and np.isfinite(pixel_scale) and pixel_scale > 0):
+        raise ValueError(f"pixel_scale must be one positive angle, got {pixel_scale}")
+    if from_wcs is not None and abs(pixel_scale / from_wcs - 1) > 0.01:
+        raise ValueError(f"pixel_scale {pixel_scale} contradicts the WCS, whose pixels are {from_wcs:.5g}")
+    return pixel_scale.to(u.arcsec)
+
+
+def _to_ujy(unit, bands, zeropoint, pixel_scale):
+    """Factor from a unit to uJy per pixel, one a band."""
+    if any(unit == rate for rate in _COUNT_RATES):
+        if zeropoint is None and unit == u.dimensionless_unscaled:
+            raise ValueError("data without a unit needs zeropoint, the AB magnitude of 1; or give data in uJy or electron / s")
+        return 10 ** (-0.4 * (_zeropoints(zeropoint, bands) - _AB_UJY))
+    if zeropoint is not None:
+        raise ValueError(f"zeropoint applies to count rates such as electron / s, but data is in {unit}; leave zeropoint out")
+    if unit.is_equivalent(u.uJy):
+        return np.full(len(bands), unit.to(u.uJy))
+    if unit.is_equivalent(u.uJy / u.sr):
+        if pixel_scale is None:
+            raise ValueError(f"data in {unit} needs pixel_scale or wcs to become flux per pixel")
+        return np.full(len(bands), (1 * unit * pixel_scale**2).to_value(u.uJy))
+    raise ValueError(
+        f"data has the unit {unit}; it must be a flux density per pixel (such as uJy), a surface brightness (such as MJy/sr), "
+        "or electron / s or ct / s with AB zeropoints"
+    )
+
+
+def _zeropoints(zeropoint, bands):
+    if zeropoint is None:
+        own = {band: _bands.get(band).zeropoint for band in bands}
+        missing = [band for band, value in own.items() if value is None]
+        if missing:
+            raise ValueError(f"no default zeropoint for {', '.join(missing)}; give zeropoint, the AB magnitude of 1 unit, or data in uJy")
+        return np.array(list(own.values()))
+    if isinstance(zeropoint, Mapping):
+        given = {_bands.get(band).name: value for band, value in zeropoint.items()}
+        missing = [band for band in bands if band not in given]
+        if missing:
+            raise ValueError(f"zeropoint lacks the bands {', '.join(missing)}; it has {', '.join(given)}")
+        zeropoint = [given[band] for band in bands]
+    if isinstance(zeropoint, u.Quantity):
+        zeropoint = zeropoint.value
+    values = np.atleast_1d(np.array([getattr(value, "value", value) for value in np.atleast_1d(zeropoint)], dtype=float))
+    if values.shape != (len(bands),):
+        raise ValueError(f"zeropoint must give one AB magnitude for each of the {len(bands)} bands {', '.join(bands)}, got {values.size}")
+    if not np.isfinite(values).all():
+        raise ValueError(f"zeropoint must be finite, got {values}")
+    return values
+
+
+def _mask(mask, shape):
+    mask = np.asarray(mask)
+    if mask.dtype != bool:
+        raise TypeError(f"mask must be an array of bool (True: do not use), got {mask.dtype}")
+    if mask.shape not in (shape, shape[1:]):
+        raise ValueError(f"mask has the shape {mask.shape}; data has {shape}")
+    return mask
+
+
+def _sigma(uncertainty, data, factor):
+    if isinstance(uncertainty, NDUncertainty):
+        uncertainty = uncertainty.represent_as(StdDevUncertainty)
+        uncertainty = u.Quantity(uncertainty.array, data.unit if uncertainty.unit is None else uncertainty.unit)
+    if not isinstance(uncertainty, u.Quantity):
+        raise TypeError(f"uncertainty must be a Quantity such as array * u.uJy, or an NDUncertainty, got {type(uncertainty).__name__}")
+    if uncertainty.shape != data.shape:
+        raise ValueError(f"uncertainty has the shape {uncertainty.shape}; data has {data.shape}")
+    if uncertainty.unit == data.unit:
+        return uncertainty.value.astype(float) * factor[:, None, None]
+    if uncertainty.unit.is_equivalent(u.uJy):
+        return uncertainty.to_value(u.uJy)
+    raise ValueError(f"uncertainty has the unit {uncertainty.unit}; it must be that of data, {data.unit}, or a flux density such as uJy")
+
+
+def _redshift(redshift):
+    if redshift is None:
+        return None
+    redshift = float(redshift)
+    if not (np.isfinite(redshift) and redshift >= 0):
+        raise ValueError(f"redshift must be zero or positive, got {redshift}")
+    return redshift
+
+
+def _point_spread(psf, bands):
+    """Kernel (band, y, x) or None, FWHM (band,) in arcsec or None."""
+    if psf is None:
+        return None, None
+    if isinstance(psf, u.Quantity) and psf.unit != u.dimensionless_unscaled:
+        if not psf.unit.is_equivalent(u.arcsec):
+            raise ValueError(f"psf must be an array, or a FWHM such as 0.15 * u.arcsec, got {psf.unit}")
+        if psf.shape not in ((), (len(bands),)):
+            raise ValueError(f"psf must be one FWHM or one for each of the {len(bands)} bands, got the shape {psf.shape}")
+        if not (np.isfinite(psf) & (psf > 0)).all():
+            raise ValueError(f"psf FWHM must be positive, got {psf}")
+        return None, np.broadcast_to(psf.to(u.arcsec), (len(bands),), subok=True).copy()
+    kernel = np.array(psf, dtype=float)
+    if kernel.ndim == 2:
+        kernel = np.repeat(kernel[None], len(bands), axis=0)
+    if kernel.ndim != 3 or len(kernel) != len(bands) or kernel[0].size == 0:
+        raise ValueError(f"psf must be an angle (FWHM) or have the shape ({len(bands)}, y, x) or (y, x), got the shape {np.shape(psf)}")
+    total = kernel.sum(axis=(1, 2))
+    for band, value in zip(bands, total, strict=True):
+        if not (np.isfinite(value) and value > 0):
+            raise ValueError(f"psf of {band} must be finite with a positive sum, got a sum of {value}")
+    total[abs(total - 1) < 1e-12] = 1.0  # already normalised: leave the bytes alone
+    return kernel / total[:, None, None], None
+
+
+def _measured_fwhm(kernel):
+    """FWHM in pixels: diameter of the circle with the area above half of the maximum, on a spline-refined grid."""
+    from scipy.ndimage import zoom
+
+    n = _PSF_OVERSAMPLING
+    fine = zoom(np.pad(kernel, 3), n, order=3, mode="grid-constant", grid_mode=True)
+    return float(np.sqrt(4 * np.count_nonzero(fine >= fine.max() / 2) / np.pi) / n)
