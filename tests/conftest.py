@@ -2,14 +2,13 @@
 
 import importlib.util
 import os
-import tempfile
 from pathlib import Path
 
 import pytest
 
 # Before astropy is imported: caches and settings of the person who runs the tests are neither read nor written.
-# ASTROCLUMPS_TEST_CACHE names a folder to keep between runs: the stellar tables take a minute to build.
-_CACHE = Path(os.environ.get("ASTROCLUMPS_TEST_CACHE") or tempfile.mkdtemp(prefix="astroclumps-tests-"))
+# The folder is kept between runs, because the stellar tables take a minute to build.
+_CACHE = Path(os.environ.get("ASTROCLUMPS_TEST_CACHE") or Path(__file__).parents[1] / ".tmp" / "test-cache")
 for _variable, _folder in (("XDG_CACHE_HOME", "cache"), ("XDG_CONFIG_HOME", "config"), ("MPLCONFIGDIR", "matplotlib")):
     (_CACHE / _folder).mkdir(parents=True, exist_ok=True)
     os.environ[_variable] = str((_CACHE / _folder).resolve())
