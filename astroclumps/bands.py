@@ -83,8 +83,8 @@ class Band:
     _: KW_ONLY
     instrument: str
     sedpy_name: str
-    pixel_scale: u.Quantity["angle"] = field(compare=False)
-    psf_fwhm: u.Quantity["angle"] = field(compare=False)
+    pixel_scale: u.Quantity[u.arcsec] = field(compare=False)
+    psf_fwhm: u.Quantity[u.arcsec] = field(compare=False)
     zeropoint: float | None = None
     depth: float | None = None
 
@@ -103,7 +103,7 @@ class Band:
         return self.name.lower()
 
     @property
-    def pivot(self) -> u.Quantity["length"]:
+    def pivot(self) -> u.Quantity[u.AA]:
         """Pivot wavelength of the curve in Angstrom, sqrt(int T l dl / int T/l dl) for a photon-counting detector."""
         return _pivot(self.sedpy_name) * u.AA
 

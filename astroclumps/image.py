@@ -34,8 +34,8 @@ class MultiBandImage(NDData):
         One band for each plane, without repetition.
     uncertainty : `~astropy.nddata.NDUncertainty` or `~astropy.units.Quantity`, optional
         Standard deviation of each pixel (a Quantity means that), in the unit of ``data`` or any flux unit. Pixels with a
-        standard deviation that is not finite or not positive are masked, theirs becomes infinite. Drizzled images have correlated pixels and their weights
-        claim too little scatter in apertures, so the photometry measures its errors in empty apertures instead.
+        standard deviation that is not finite or not positive are masked, theirs becomes infinite. Drizzled images have
+        correlated pixels and their weights claim too little scatter in apertures, so the photometry measures its errors in empty apertures instead.
     mask : bool array, shape (band, y, x) or (y, x), optional
         True where a pixel must not be used.
     wcs : `~astropy.wcs.WCS`, optional
@@ -43,7 +43,8 @@ class MultiBandImage(NDData):
     pixel_scale : `~astropy.units.Quantity` ['angle'], optional
         Side of a pixel. Default: from ``wcs``, else 0.06" (section 3.2.1).
     psf : array, shape (band, y, x) or (y, x), or `~astropy.units.Quantity` ['angle'], optional
-        Point-spread functions on the image's pixel scale (normalised here to a sum of one), or their FWHM, one for all bands or one for each.
+        Point-spread functions on the image's pixel scale (normalised here to a sum of one), or their
+        FWHM, one for all bands or one for each.
     redshift : float, optional
         The galaxy's redshift.
     zeropoint : float, sequence or mapping of float, or Quantity in mag, optional
@@ -85,8 +86,8 @@ class MultiBandImage(NDData):
         uncertainty: "NDUncertainty | u.Quantity | None" = None,
         mask: "np.ndarray | None" = None,
         wcs=None,
-        pixel_scale: "u.Quantity['angle'] | None" = None,
-        psf: "np.ndarray | u.Quantity['angle'] | None" = None,
+        pixel_scale: u.Quantity[u.arcsec] | None = None,
+        psf: np.ndarray | u.Quantity[u.arcsec] | None = None,
         redshift: float | None = None,
         zeropoint=None,
         name: str = "image",
@@ -132,7 +133,7 @@ class MultiBandImage(NDData):
         return self._bands
 
     @property
-    def pixel_scale(self) -> u.Quantity["angle"]:
+    def pixel_scale(self) -> u.Quantity[u.arcsec]:
         """Side of a pixel in arcsec."""
         return self._pixel_scale
 
@@ -152,7 +153,7 @@ class MultiBandImage(NDData):
         return self.psf is not None or self._psf_fwhm is not None
 
     @cached_property
-    def psf_fwhm(self) -> u.Quantity["angle"]:
+    def psf_fwhm(self) -> u.Quantity[u.arcsec]:
         """FWHM of the point-spread function in arcsec, shape (band,): given, else measured on `psf`, else the bands' defaults."""
         if self._psf_fwhm is not None:
             return self._psf_fwhm

@@ -1,0 +1,62 @@
+"""Flag bits of clump tables; also reached through `astroclumps.catalog`."""
+
+import enum
+
+import numpy as np
+
+__all__ = ["Flag", "decode_flags"]
+
+
+class Flag(enum.IntFlag):
+    """Bits of the column ``flags``: why a number should be looked at before use."""
+
+    EDGE = 1
+    """The aperture or its background ring leaves the image."""
+    OVERLAP = 2
+    """Another clump's circle overlaps the aperture."""
+    MASKED = 4
+    """Masked pixels lie in the aperture."""
+    NEGATIVE_FLUX = 8
+    """The flux is negative in at least one band."""
+    MISSING_BAND = 16
+    """At least one band could not be measured and is NaN."""
+    SED_FAILED = 32
+    """The spectral fit failed; its columns are NaN."""
+    STAMP_EDGE = 64
+    """The classifier's stamp leaves the image and was padded."""
+    LOW_EFFECTIVE = 128
+    """The posterior rests on few effective samples."""
+
+
+def decode_flags(value) -> "tuple[str, ...] | list[tuple[str, ...]]":
+    """Names of the bits in a flag value.
+
+    Parameters
+    ----------
+    value : int or array of int
+        One value or a column of them.
+
+    Returns
+    -------
+    tuple of str, or list of tuples of str for an array
+        Names of the `Flag` bits that are set.
+
+    Examples
+    --------
+    >>> from astroclumps import catalog
+    >>> catalog.decode_flags(5)
+    ('EDGE', 'MASKED')
+    >>> catalog.decode_flags([0, 8])
+    [(), ('NEGATIVE_FLUX',)]
+    """
+    values = np.asarray(value)
+    if values.size and values.dtype.kind not in "iu":
+        raise TypeError(f"flags must be whole numbers, got {values.dtype}")
+    if values.ndim:
+        return [decode_flags(one) for one in values]
+    unknown = int(values) & ~sum(Flag) if values >= 0 else int(values)
+    if unknown:
+        raise ValueError(
+            f"flag value {int(values)} holds unknown bits {unknown}; known are {', '.join(f'{f.name}={f.value}' for f in Flag)}"
+        )
+    return tuple(flag.name for flag in Flag if flag & int(values))

@@ -1,0 +1,184 @@
+"""The columns of clump tables, stage by stage, with units, descriptions and UCDs.
+
+Everything here is also reached through `astroclumps.catalog`.
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import astropy.units as u
+from astropy.table import QTable
+
+from . import bands as _bands
+
+__all__ = ["COLUMNS", "STAGES", "Column", "band_columns", "columns", "describe"]
+
+STAGES = ("detected", "classified", "measured", "fitted")
+"""Stages of a table in their order; ``classified`` may be left out."""
+
+_NEEDS = {
+    "detected": ("detected",),
+    "classified": ("detected", "classified"),
+    "measured": ("detected", "measured"),
+    "fitted": ("detected", "measured", "fitted"),
+}
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of the schema.
+
+    Parameters
+    ----------
+    name : str
+        Name of the column; ``{band}`` stands for the band in lower case.
+    dtype : str
+        ``'int64'``, ``'float64'`` or ``'str'``.
+    unit : `~astropy.units.UnitBase` or None
+        Unit of the column; None for pure numbers.
+    description : str
+        What it is.
+    ucd : str
+        Unified content descriptor (IVOA UCD1+); ``{em}`` stands for the spectral range of the band.
+    stage : str
+        Stage that adds the column.
+    """
+
+    name: str
+    dtype: str
+    unit: u.UnitBase | None
+    description: str
+    ucd: str
+    stage: str
+
+    def for_band(self, band) -> "Column":
+        """The column for one band, from a template such as ``flux_{band}``."""
+        band = _bands.get(band)
+        ucd = self.ucd.format(em=_spectral_range(band)) if "{em}" in self.ucd else self.ucd
+        return Column(self.name.format(band=band.column), self.dtype, self.unit, self.description.format(band=band.name), ucd, self.stage)
+
+
+def _percentiles(name, unit, description, ucd):
+    return (
+        Column(name, "float64", unit, f"{description}, median", ucd, "fitted"),
+        Column(f"{name}_lo", "float64", unit, f"{description}, 16th percentile", f"{ucd};stat.min", "fitted"),
+        Column(f"{name}_hi", "float64", unit, f"{description}, 84th percentile", f"{ucd};stat.max", "fitted"),
+    )
+
+
+COLUMNS = (
+    Column("id", "int64", None, "Number of the clump, 1 to n; its label in the segmentation", "meta.id;meta.main", "detected"),
+    Column("x", "float64", u.pix, "Column of the centre; 0 is the centre of the first pixel", "pos.cartesian.x;instr.pixel", "detected"),
+    Column("y", "float64", u.pix, "Row of the centre; 0 is the centre of the first pixel", "pos.cartesian.y;instr.pixel", "detected"),
+    Column("score", "float64", None, "The detector's confidence: probability or signal-to-noise of the peak", "meta.code.qual", "detected"),
+    Column("n_pixels", "int64", None, "Number of connected pixels", "meta.number;instr.pixel", "detected"),
+    Column("p_long", "float64", None, "Probability of being long-lived, P; NaN where not classified", "stat.probability", "classified"),
+    Column("p_long_err", "float64", None, "Scatter of p_long over turned and mirrored stamps", "stat.error;stat.probability", "classified"),
+    Column("longevity", "str", None, "LLC (long-lived), SLC (short-lived) or empty", "src.class", "classified"),
+    Column("flux_{band}", "float64", u.uJy, "Flux density in {band}, background subtracted", "phot.flux.density;{em}", "measured"),
+    Column("flux_err_{band}", "float64", u.uJy, "1-sigma error of flux in {band}", "stat.error;phot.flux.density;{em}", "measured"),
+    Column("background_{band}", "float64", u.uJy, "Background in {band} per pixel", "phot.flux.density;instr.background;{em}", "measured"),
+    Column("flags", "int64", None, "Sum of astroclumps.catalog.Flag bits", "meta.code.qual", "measured"),
+    Column("redshift", "float64", None, "Redshift that the fit assumed", "src.redshift", "fitted"),
+    *_percentiles("mass", u.Msun, "Surviving stellar mass", "phys.mass"),
+    *_percentiles("sfr", u.Msun / u.yr, "Star-formation rate over the last 100 Myr", "phys.SFR"),
+    *_percentiles("age", u.Gyr, "Mass-weighted stellar age", "time.age"),
+    *_percentiles("a_v", u.mag, "Attenuation in V", "phys.absorption;em.opt.V"),
+    *_percentiles("metallicity", None, "Stellar metallicity in solar units", "phys.abund.Z"),
+    Column("chi2", "float64", None, "Chi squared of the best model", "stat.fit.chi2", "fitted"),
+    Column("log_evidence", "float64", None, "Natural logarithm of the evidence", "stat.fit.goodness", "fitted"),
+    Column("n_effective", "float64", None, "Effective number of posterior samples", "meta.number", "fitted"),
+    Column("sfh", "str", None, "Star-formation history: tau or constant", "meta.code", "fitted"),
+)
+"""All columns, in the order of the stages. Columns with ``{band}`` repeat for each band."""
+
+
+def columns(stage: "str | Iterable[str]", *, bands: Iterable = ()) -> tuple[Column, ...]:
+    """Columns that a table of a stage holds.
+
+    Parameters
+    ----------
+    stage : str or sequence of str
+        ``'detected'``, ``'classified'``, ``'measured'`` or ``'fitted'``; the stages it needs come with it. Several stages give
+        the columns of all: ``('classified', 'fitted')``.
+    bands : sequence of str or `~astroclumps.bands.Band`, optional
+        Bands that the templates are filled with; without any, per-band columns are left out.
+
+    Returns
+    -------
+    tuple of `Column`
+    """
+    stages = (stage,) if isinstance(stage, str) else tuple(stage)
+    for one in stages:
+        if one not in _NEEDS:
+            raise ValueError(f"unknown stage {one!r}; stages are {', '.join(STAGES)}")
+    wanted = {need for one in stages for need in _NEEDS[one]}
+    bands = _bands.names(bands)
+    templates = [c for c in COLUMNS if "{band}" in c.name and c.stage in wanted]
+    result = []
+    for column in COLUMNS:
+        if column.stage not in wanted:
+            continue
+        if column in templates:
+            if column is templates[0]:
+                result += [template.for_band(band) for band in bands for template in templates]
+        else:
+            result.append(column)
+    return tuple(result)
+
+
+def describe() -> QTable:
+    """List the schema: name, dtype, unit, stage, UCD and description of each column.
+
+    Returns
+    -------
+    `~astropy.table.QTable`
+        One row for each of `COLUMNS`.
+
+    Examples
+    --------
+    >>> from astroclumps import catalog
+    >>> print(catalog.describe()["name", "unit", "stage"][:3])
+    name unit  stage
+    ---- ---- --------
+      id      detected
+       x  pix detected
+       y  pix detected
+    """
+    rows = [(c.name, c.dtype, "" if c.unit is None else c.unit.to_string(), c.stage, c.ucd, c.description) for c in COLUMNS]
+    return QTable(rows=rows, names=("name", "dtype", "unit", "stage", "ucd", "description"))
+
+
+def band_columns(table):
+    """Columns of the schema for the bands that a table has columns for.
+
+    Parameters
+    ----------
+    table : `~astropy.table.Table`
+        The table.
+
+    Returns
+    -------
+    list of `Column`
+        Columns of bands that the package does not know are the user's own and left out.
+    """
+    templates = [c for c in COLUMNS if "{band}" in c.name]
+    found = []
+    for template in templates:
+        pattern = re.compile(re.escape(template.name).replace(r"\{band\}", r"(f\d{3,4}[a-z]{1,2}\d?)"))
+        for name in table.colnames:
+            match = pattern.fullmatch(name)
+            if match:
+                try:
+                    found.append(template.for_band(match[1]))
+                except ValueError:
+                    continue
+    return found
+
+
+def _spectral_range(band):
+    edges = {4000: "em.opt.U", 5000: "em.opt.B", 6000: "em.opt.V", 7500: "em.opt.R", 10000: "em.opt.I", 15000: "em.IR.J"}
+    edges |= {20000: "em.IR.H", 30000: "em.IR.K", 40000: "em.IR.3-4um", 80000: "em.IR.4-8um"}
+    pivot = band.pivot.to_value(u.AA)
+    return next((name for edge, name in edges.items() if pivot < edge), "em.IR")
