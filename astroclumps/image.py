@@ -11,15 +11,12 @@ import numpy as np
 from astropy.nddata import NDData, NDUncertainty, StdDevUncertainty
 
 from . import bands as _bands
+from . import calibration, point_spread
 
 __all__ = ["DEFAULT_PIXEL_SCALE", "MultiBandImage"]
 
 DEFAULT_PIXEL_SCALE = 0.06 * u.arcsec
 """Pixel of the paper's images (section 3.2.1), taken where neither a WCS nor a pixel scale is given."""
-
-_COUNT_RATES = (u.electron / u.s, u.ct / u.s, u.adu / u.s, u.dimensionless_unscaled)
-_AB_UJY = 23.9  # AB magnitude of 1 uJy
-_PSF_OVERSAMPLING = 8
 
 
 class MultiBandImage(NDData):
@@ -35,7 +32,8 @@ class MultiBandImage(NDData):
     uncertainty : `~astropy.nddata.NDUncertainty` or `~astropy.units.Quantity`, optional
         Standard deviation of each pixel (a Quantity means that), in the unit of ``data`` or any flux unit. Pixels with a
         standard deviation that is not finite or not positive are masked, theirs becomes infinite. Drizzled images have
-        correlated pixels and their weights claim too little scatter in apertures, so the photometry measures its errors in empty apertures instead.
+        correlated pixels and their weights claim too little scatter in apertures, so the photometry measures its errors in
+        empty apertures instead.
     mask : bool array, shape (band, y, x) or (y, x), optional
         True where a pixel must not be used.
     wcs : `~astropy.wcs.WCS`, optional
@@ -102,7 +100,8 @@ class MultiBandImage(NDData):
         self._bands = _checked_bands(bands, len(data))
         wcs = _celestial(wcs)
         self._pixel_scale = _scale(pixel_scale, wcs)
-        factor = _to_ujy(data.unit, self._bands, zeropoint, self._pixel_scale if (wcs is not None or pixel_scale is not None) else None)
+        side = None if wcs is None and pixel_scale is None else self._pixel_scale
+        factor = calibration.ujy_factors(data.unit, self._bands, zeropoint, side)
         with np.errstate(over="ignore", invalid="ignore"):
             values = (np.asarray(data.value, dtype=float) * factor[:, None, None]).astype(np.float32)
         bad = ~np.isfinite(values)
@@ -111,11 +110,11 @@ class MultiBandImage(NDData):
             bad |= _mask(mask, data.shape)
         if uncertainty is not None:
             with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-                sigma = _sigma(uncertainty, data, factor).astype(np.float32)
+                sigma = calibration.sigma(uncertainty, data, factor).astype(np.float32)
             useless = ~(np.isfinite(sigma) & (sigma > 0))
             bad |= useless
             uncertainty = StdDevUncertainty(np.where(useless, np.float32(np.inf), sigma), unit=u.uJy, copy=False)
-        kernel, self._psf_fwhm = _point_spread(psf, self._bands)
+        kernel, self._psf_fwhm = point_spread.checked(psf, self._bands)
         super().__init__(values, uncertainty=uncertainty, mask=bad, wcs=wcs, meta=dict(meta or {}), unit=u.uJy, psf=kernel)
         self._redshift = _redshift(redshift)
         self._name = str(name)
@@ -158,7 +157,7 @@ class MultiBandImage(NDData):
         if self._psf_fwhm is not None:
             return self._psf_fwhm
         if self.psf is not None:
-            return np.array([_measured_fwhm(plane) for plane in self.psf]) * self.pixel_scale
+            return np.array([point_spread.fwhm(plane) for plane in self.psf]) * self.pixel_scale
         return u.Quantity([_bands.get(band).psf_fwhm for band in self.bands]).to(u.arcsec)
 
     @cached_property
@@ -356,49 +355,6 @@ def _scale(pixel_scale, wcs):
     return pixel_scale.to(u.arcsec)
 
 
-def _to_ujy(unit, bands, zeropoint, pixel_scale):
-    """Factor from a unit to uJy per pixel, one a band."""
-    if any(unit == rate for rate in _COUNT_RATES):
-        if zeropoint is None and unit == u.dimensionless_unscaled:
-            raise ValueError("data without a unit needs zeropoint, the AB magnitude of 1; or give data in uJy or electron / s")
-        return 10 ** (-0.4 * (_zeropoints(zeropoint, bands) - _AB_UJY))
-    if zeropoint is not None:
-        raise ValueError(f"zeropoint applies to count rates such as electron / s, but data is in {unit}; leave zeropoint out")
-    if unit.is_equivalent(u.uJy):
-        return np.full(len(bands), unit.to(u.uJy))
-    if unit.is_equivalent(u.uJy / u.sr):
-        if pixel_scale is None:
-            raise ValueError(f"data in {unit} needs pixel_scale or wcs to become flux per pixel")
-        return np.full(len(bands), (1 * unit * pixel_scale**2).to_value(u.uJy))
-    raise ValueError(
-        f"data has the unit {unit}; it must be a flux density per pixel (such as uJy), a surface brightness (such as MJy/sr), "
-        "or electron / s or ct / s with AB zeropoints"
-    )
-
-
-def _zeropoints(zeropoint, bands):
-    if zeropoint is None:
-        own = {band: _bands.get(band).zeropoint for band in bands}
-        missing = [band for band, value in own.items() if value is None]
-        if missing:
-            raise ValueError(f"no default zeropoint for {', '.join(missing)}; give zeropoint, the AB magnitude of 1 unit, or data in uJy")
-        return np.array(list(own.values()))
-    if isinstance(zeropoint, Mapping):
-        given = {_bands.get(band).name: value for band, value in zeropoint.items()}
-        missing = [band for band in bands if band not in given]
-        if missing:
-            raise ValueError(f"zeropoint lacks the bands {', '.join(missing)}; it has {', '.join(given)}")
-        zeropoint = [given[band] for band in bands]
-    if isinstance(zeropoint, u.Quantity):
-        zeropoint = zeropoint.value
-    values = np.atleast_1d(np.array([getattr(value, "value", value) for value in np.atleast_1d(zeropoint)], dtype=float))
-    if values.shape != (len(bands),):
-        raise ValueError(f"zeropoint must give one AB magnitude for each of the {len(bands)} bands {', '.join(bands)}, got {values.size}")
-    if not np.isfinite(values).all():
-        raise ValueError(f"zeropoint must be finite, got {values}")
-    return values
-
-
 def _mask(mask, shape):
     mask = np.asarray(mask)
     if mask.dtype != bool:
@@ -408,21 +364,6 @@ def _mask(mask, shape):
     return mask
 
 
-def _sigma(uncertainty, data, factor):
-    if isinstance(uncertainty, NDUncertainty):
-        uncertainty = uncertainty.represent_as(StdDevUncertainty)
-        uncertainty = u.Quantity(uncertainty.array, data.unit if uncertainty.unit is None else uncertainty.unit)
-    if not isinstance(uncertainty, u.Quantity):
-        raise TypeError(f"uncertainty must be a Quantity such as array * u.uJy, or an NDUncertainty, got {type(uncertainty).__name__}")
-    if uncertainty.shape != data.shape:
-        raise ValueError(f"uncertainty has the shape {uncertainty.shape}; data has {data.shape}")
-    if uncertainty.unit == data.unit:
-        return uncertainty.value.astype(float) * factor[:, None, None]
-    if uncertainty.unit.is_equivalent(u.uJy):
-        return uncertainty.to_value(u.uJy)
-    raise ValueError(f"uncertainty has the unit {uncertainty.unit}; it must be that of data, {data.unit}, or a flux density such as uJy")
-
-
 def _redshift(redshift):
     if redshift is None:
         return None
@@ -430,37 +371,3 @@ def _redshift(redshift):
     if not (np.isfinite(redshift) and redshift >= 0):
         raise ValueError(f"redshift must be zero or positive, got {redshift}")
     return redshift
-
-
-def _point_spread(psf, bands):
-    """Kernel (band, y, x) or None, FWHM (band,) in arcsec or None."""
-    if psf is None:
-        return None, None
-    if isinstance(psf, u.Quantity) and psf.unit != u.dimensionless_unscaled:
-        if not psf.unit.is_equivalent(u.arcsec):
-            raise ValueError(f"psf must be an array, or a FWHM such as 0.15 * u.arcsec, got {psf.unit}")
-        if psf.shape not in ((), (len(bands),)):
-            raise ValueError(f"psf must be one FWHM or one for each of the {len(bands)} bands, got the shape {psf.shape}")
-        if not (np.isfinite(psf) & (psf > 0)).all():
-            raise ValueError(f"psf FWHM must be positive, got {psf}")
-        return None, np.broadcast_to(psf.to(u.arcsec), (len(bands),), subok=True).copy()
-    kernel = np.array(psf, dtype=float)
-    if kernel.ndim == 2:
-        kernel = np.repeat(kernel[None], len(bands), axis=0)
-    if kernel.ndim != 3 or len(kernel) != len(bands) or kernel[0].size == 0:
-        raise ValueError(f"psf must be an angle (FWHM) or have the shape ({len(bands)}, y, x) or (y, x), got the shape {np.shape(psf)}")
-    total = kernel.sum(axis=(1, 2))
-    for band, value in zip(bands, total, strict=True):
-        if not (np.isfinite(value) and value > 0):
-            raise ValueError(f"psf of {band} must be finite with a positive sum, got a sum of {value}")
-    total[abs(total - 1) < 1e-12] = 1.0  # already normalised: leave the bytes alone
-    return kernel / total[:, None, None], None
-
-
-def _measured_fwhm(kernel):
-    """FWHM in pixels: diameter of the circle with the area above half of the maximum, on a spline-refined grid."""
-    from scipy.ndimage import zoom
-
-    n = _PSF_OVERSAMPLING
-    fine = zoom(np.pad(kernel, 3), n, order=3, mode="grid-constant", grid_mode=True)
-    return float(np.sqrt(4 * np.count_nonzero(fine >= fine.max() / 2) / np.pi) / n)
