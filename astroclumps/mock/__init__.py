@@ -1,0 +1,1 @@
+"""Mock images with known clumps."""
