@@ -12,19 +12,22 @@ import numpy as np
 
 from .exceptions import ImageError
 
-__all__ = ["metadata_hdu", "open_fits", "read_metadata"]
+__all__ = ["celestial_wcs", "image_hdu", "listing", "metadata_hdu", "open_fits", "pixels", "read_metadata"]
 
 _DAMAGE = (OSError, EOFError, zlib.error, lzma.LZMAError)
 
 
 @contextmanager
-def open_fits(path):
+def open_fits(path, *, whole=True):
     """Open a FITS file and make sure that all of it is there.
 
     Parameters
     ----------
     path : path-like
         The file, plain or compressed.
+    whole : bool, optional
+        Look for truncation, which reads a compressed file to its end. Default True; False where only headers are wanted and the file
+        is opened again later.
 
     Yields
     ------
@@ -44,7 +47,7 @@ def open_fits(path):
     if path.stat().st_size == 0:
         raise ImageError(f"{path} is empty (0 bytes)")
     try:
-        hdus = _opened(path)
+        hdus = _opened(path, whole)
     except (*_DAMAGE, fits.VerifyError, ValueError, TypeError, KeyError, IndexError, AttributeError, AssertionError) as exc:
         raise exc if isinstance(exc, ImageError) else ImageError(f"{path} cannot be read as FITS: {exc}") from exc
     with hdus:
@@ -111,17 +114,19 @@ def _encode(value):
     return str(value)
 
 
-def _opened(path):
+def _opened(path, whole):
     """All headers read, and the length that they announce compared with what is there."""
     from astropy.io import fits
 
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        hdus = fits.open(path, memmap=False, lazy_load_hdus=False)
+        hdus = fits.open(path, memmap=False, lazy_load_hdus=not whole)
     try:
         damage = [str(warning.message) for warning in caught if "corrupted" in str(warning.message)]
         if damage:
             raise ImageError(f"{path} is truncated or damaged: {' '.join(damage[0].split())}")
+        if not whole:
+            return hdus
         info = hdus[-1].fileinfo()
         expected = info["datLoc"] + info["datSpan"]
         info["file"].seek(0, os.SEEK_END)  # a compressed stream is read to its end here, which checks it
@@ -132,3 +137,103 @@ def _opened(path):
         hdus.close()
         raise
     return hdus
+
+
+def image_hdu(hdus, path, *, ndim, names=("SCI",)):
+    """Find the image of a file: the named extension, else the first that holds pixels.
+
+    Parameters
+    ----------
+    hdus : `~astropy.io.fits.HDUList`
+        An open file.
+    path : path-like
+        File, for messages.
+    ndim : int
+        Dimensions the image must have.
+    names : sequence of str, optional
+        EXTNAMEs to prefer. Default ``('SCI',)``.
+
+    Returns
+    -------
+    HDU
+        One with pixels in ``ndim`` dimensions.
+
+    Raises
+    ------
+    ImageError
+        If there is none.
+    """
+    named = [hdu for hdu in hdus if hdu.name in names]
+    found = named[:1] or [hdu for hdu in hdus if hdu.is_image and hdu.header.get("NAXIS", 0) > 0][:1]
+    if not found:
+        raise ImageError(f"{path} holds no image; its extensions are {listing(hdus)}")
+    hdu = found[0]
+    if not hdu.is_image:
+        raise ImageError(f"{path} has a table in extension {hdu.name}, where pixels are needed")
+    if len(hdu.shape) != ndim or 0 in hdu.shape:
+        shape = "no pixels" if 0 in hdu.shape or not hdu.shape else f"the shape {hdu.shape}"
+        raise ImageError(f"{path} has {shape} in extension {hdu.name or 'PRIMARY'}; {ndim} dimensions are needed")
+    return hdu
+
+
+def pixels(hdu, path, where=...):
+    """Pixels of an image extension in native byte order, all or a part.
+
+    Parameters
+    ----------
+    hdu : HDU
+        The image.
+    path : path-like
+        File, for messages.
+    where : tuple of slice, optional
+        Part to read; only that is loaded from an uncompressed file.
+
+    Returns
+    -------
+    float array
+        float32 where the file is float32, else float64.
+    """
+    try:
+        data = np.asarray(hdu.data if where is ... else hdu.section[where])
+    except (ValueError, TypeError, IndexError, AttributeError, KeyError) as exc:
+        raise ImageError(f"{path} has unreadable pixels in extension {hdu.name or 'PRIMARY'}: {exc}") from exc
+    if data.dtype.kind not in "iufb":
+        raise ImageError(f"{path} has pixels of type {data.dtype} in extension {hdu.name or 'PRIMARY'}; numbers are needed")
+    return data.astype(np.float32 if data.dtype.itemsize == 4 and data.dtype.kind == "f" else float)
+
+
+def celestial_wcs(header, path):
+    """Celestial WCS of a header.
+
+    Parameters
+    ----------
+    header : `~astropy.io.fits.Header`
+        Header of an image.
+    path : path-like
+        File, for messages.
+
+    Returns
+    -------
+    `~astropy.wcs.WCS` or None
+        Of the two celestial axes; None if the header has none.
+    """
+    from astropy.wcs import WCS, FITSFixedWarning
+
+    if not any(str(header.get(f"CTYPE{axis}", "")).strip() for axis in (1, 2)):
+        return None
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FITSFixedWarning)
+            wcs = WCS(header)
+            if not wcs.has_celestial:
+                return None
+            wcs = wcs.celestial
+            wcs.wcs.set()
+    except (ValueError, TypeError, KeyError, AttributeError, MemoryError) as exc:
+        raise ImageError(f"{path} has an unreadable WCS: {' '.join(str(exc).split())}") from exc
+    return wcs
+
+
+def listing(hdus) -> str:
+    """Names and shapes of the extensions of a file, for messages."""
+    return ", ".join(f"{hdu.name or 'PRIMARY'} {hdu.shape if hdu.is_image else 'table'}" for hdu in hdus)
