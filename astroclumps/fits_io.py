@@ -185,8 +185,8 @@ def pixels(hdu, path, where=...):
         The image.
     path : path-like
         File, for messages.
-    where : tuple of slice, optional
-        Part to read; only that is loaded from an uncompressed file.
+    where : (slice, slice), optional
+        Rows and columns to read from an image in two dimensions; other rows are not loaded. Default: all.
 
     Returns
     -------
@@ -194,7 +194,11 @@ def pixels(hdu, path, where=...):
         float32 where the file is float32, else float64.
     """
     try:
-        data = np.asarray(hdu.data if where is ... else hdu.section[where])
+        if where is ...:
+            data = np.asarray(hdu.data)
+        else:  # whole rows are one read; a compressed file would be rewound for each further one
+            rows, columns = where
+            data = np.asarray(hdu.section[rows, :])[:, columns]
     except (ValueError, TypeError, IndexError, AttributeError, KeyError) as exc:
         raise ImageError(f"{path} has unreadable pixels in extension {hdu.name or 'PRIMARY'}: {exc}") from exc
     if data.dtype.kind not in "iufb":
