@@ -1,0 +1,54 @@
+"""The built-in parts go through the checks that plugins are put through; one without its check fails here."""
+
+import numpy as np
+import pytest
+
+from astroclumps import plugins, testing, weights
+
+needs_weights = pytest.mark.skipif(not weights.names(), reason="no weights are registered")
+needs_torch = pytest.mark.needs_torch
+needs_bagpipes = pytest.mark.needs_bagpipes
+
+# kind and name: small settings for the check, and marks
+OPTIONS = {
+    ("detectors", "contrast"): ({}, ()),
+    ("detectors", "unet"): ({}, (needs_torch, needs_weights)),
+    ("classifiers", "cnn"): ({}, (needs_torch, needs_weights)),
+    ("sed_backends", "library"): ({"n_models": 2000}, (needs_bagpipes,)),
+    ("sed_backends", "bagpipes"): ({"n_live": 50}, (needs_bagpipes, pytest.mark.slow)),
+}
+CHECKS = {"detectors": testing.check_detector, "classifiers": testing.check_classifier, "sed_backends": testing.check_sed_backend}
+
+
+@pytest.mark.parametrize(("kind", "name"), [pytest.param(*key, id="-".join(key), marks=marks) for key, (_, marks) in OPTIONS.items()])
+def test_a_builtin_keeps_the_contract(kind, name):
+    CHECKS[kind](plugins.create(kind, name, **OPTIONS[kind, name][0]))
+
+
+def test_no_builtin_goes_unchecked():
+    ours = {(row.kind, row.name) for row in plugins.table() if row.distribution.startswith("astroclumps ")}
+    assert ours - set(OPTIONS) == {("image_readers", name) for name in ("bands", "cube", "folklore")}
+
+
+def test_the_reader_of_cubes_keeps_the_contract(tmp_path):
+    testing.example_image().write(tmp_path / "cube.fits")
+    testing.check_image_reader(plugins.create("image_readers", "cube"), tmp_path / "cube.fits", name="other")
+
+
+def test_the_reader_of_folklore_cubes_keeps_the_contract(tmp_path):
+    from astropy.io import fits
+
+    image = testing.example_image(bands=["F606W", "F160W"])
+    header = fits.Header({"FILTER1": "F606W", "FILTER2": "F160W", "BUNIT": "uJy"})
+    fits.PrimaryHDU(np.asarray(image.data), header).writeto(tmp_path / "cube.fits")
+    testing.check_image_reader(plugins.create("image_readers", "folklore"), tmp_path / "cube.fits")
+
+
+def test_the_reader_of_one_file_a_band_keeps_the_contract(tmp_path):
+    from astropy.io import fits
+
+    image = testing.example_image(bands=["F160W"])
+    header = image.wcs.to_header()
+    header["BUNIT"] = "uJy"
+    fits.PrimaryHDU(image.data[0], header).writeto(tmp_path / "galaxy_f160w.fits")
+    testing.check_image_reader(plugins.create("image_readers", "bands"), tmp_path / "galaxy_f160w.fits")
