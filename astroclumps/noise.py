@@ -93,13 +93,15 @@ def sky_rms(cube, mask=None):
             values = plane[ok]
         if values.size < 10:
             continue
-        sigma = _MAD_TO_SIGMA * np.median(np.abs(values - np.median(values)))
+        distance = np.abs(values - np.median(values))
+        sigma = _MAD_TO_SIGMA * np.median(distance)
+        if not sigma > 0:  # more than half of the pixels are equal
+            rms[i] = values.std()
+            continue
         for _ in range(5):
-            kept = values[np.abs(values - np.median(values)) <= 3 * sigma] if sigma > 0 else values
-            new = kept.std()
-            # the rms of a normal distribution cut at 3 sigma is 0.9866 of the whole
-            new = new / 0.9866 if kept.size < values.size or sigma > 0 else new
-            if abs(new - sigma) <= 1e-4 * new:
+            kept = values[distance <= 3 * sigma]
+            new = kept.std() / 0.9866  # the rms of a normal distribution cut at 3 sigma is 0.9866 of the whole
+            if abs(new - sigma) <= 1e-3 * new:
                 break
             sigma = new
         rms[i] = sigma

@@ -36,7 +36,7 @@ def _correlations():
     return np.array(found)
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=512)
 def _filter(correlation, shape):
     sigma = np.interp(correlation, _correlations(), _WIDTHS)
     transfer = _power(sigma, shape)
@@ -54,7 +54,7 @@ class SkyModel:
     rms : tuple of float, length n_bands
         Rms per pixel of the sky in uJy.
     correlation : tuple of float, length n_bands
-        Correlation of neighbouring pixels, 0 to 0.95.
+        Correlation of neighbouring pixels, 0 to 0.95; two digits count.
     electrons_per_ujy : tuple of float, length n_bands, optional
         Electrons that a source of 1 uJy gives in the exposure; None leaves photon noise of the source out.
 
@@ -114,5 +114,5 @@ class SkyModel:
             white[:, edge] *= rms[:, :, 0]
         else:
             white *= rms
-        filters = np.stack([_filter(c, full) for c in self.correlation])
+        filters = np.stack([_filter(round(c, 2), full) for c in self.correlation])
         return irfft2(rfft2(white) * filters, s=full)[:, pad:-pad, pad:-pad].astype(np.float32)

@@ -1,0 +1,1 @@
+"""How long a clump will live, told from its stamp."""

@@ -1,0 +1,125 @@
+"""Networks ready to run: weights by name, bands and pixel scale checked against the model card."""
+
+import warnings
+from contextlib import contextmanager
+
+import astropy.units as u
+import numpy as np
+
+from . import weights as _weights
+from .config import conf
+from .exceptions import AstroclumpsWarning
+
+__all__ = ["import_torch", "load_network", "select_planes", "threads"]
+
+
+def import_torch(who):
+    """The torch module, or an ImportError with the sentence that says what to install."""
+    try:
+        import torch
+    except ImportError as exc:
+        raise ImportError(f'{who} needs torch; install it with  pip install "astroclumps[ml]"') from exc
+    return torch
+
+
+def load_network(build, spec, *, kind, device):
+    """Network with its weights, in evaluation mode.
+
+    Parameters
+    ----------
+    build : callable
+        ``build(**architecture)`` gives the torch module.
+    spec : str
+        Name or path of the weights (`astroclumps.weights.load`).
+    kind : {'unet', 'cnn'}
+    device : str or None
+        None takes ``conf.device``.
+
+    Returns
+    -------
+    network : torch.nn.Module
+    card : dict
+        The model card.
+    device : str
+    """
+    import torch
+
+    from .exceptions import WeightsError
+
+    tensors, card = _weights.load(spec, kind=kind)
+    device = device or conf.device
+    network = build(**card["architecture"])
+    try:
+        network.load_state_dict({k: torch.from_numpy(np.array(v)) for k, v in tensors.items()})
+    except RuntimeError as exc:
+        raise WeightsError(f"the tensors of weights {spec!r} do not fit the architecture of their card: {exc}") from exc
+    return network.eval().to(device=device, memory_format=torch.channels_last), card, device
+
+
+@contextmanager
+def threads():
+    """Let torch use ``conf.n_jobs`` threads (0: as many as it likes) inside the block."""
+    import torch
+
+    before = torch.get_num_threads()
+    if conf.n_jobs:
+        torch.set_num_threads(conf.n_jobs)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def select_planes(image, card, *, who):
+    """Planes of an image in the order of a network's bands.
+
+    Parameters
+    ----------
+    image : `~astroclumps.image.MultiBandImage`
+    card : dict
+        Model card.
+    who : str
+        For messages.
+
+    Returns
+    -------
+    data : ndarray of float32, shape (band, y, x)
+        uJy; 0 for missing bands.
+    mask : ndarray of bool, shape (band, y, x)
+        True where there is no data.
+
+    Raises
+    ------
+    ValueError
+        More bands are missing than the network has seen missing, or the pixel scale differs by more than 10%.
+
+    Warns
+    -----
+    AstroclumpsWarning
+        A band of the network is missing.
+    """
+    wanted = tuple(card["bands"])
+    lists = f"image has bands {', '.join(image.bands)}; weights {card['name']} {card['version']} were trained on {', '.join(wanted)}"
+    have = {name: i for i, name in enumerate(image.bands)}
+    missing = [b for b in wanted if b not in have or bool(image.mask[have[b]].all())]
+    dead = all(bool(image.mask[i].all()) for i in range(len(image.bands)))
+    limit = int(card.get("max_missing_bands", 0))
+    absent = [b for b in wanted if b not in have]
+    if len(absent) > limit or (len(missing) > limit and not dead):
+        raise ValueError(f"{lists}; {', '.join(missing)} missing or masked everywhere, at most {limit} may be")
+    if missing and not dead:
+        warnings.warn(f"{lists}; {who} takes {', '.join(missing)} as missing", AstroclumpsWarning, stacklevel=4)
+    scale, trained = image.pixel_scale.to_value(u.arcsec), float(card["pixel_scale"])
+    if abs(scale / trained - 1) > 0.1:
+        raise ValueError(
+            f'{who}: image has pixels of {scale:.4g}", weights {card["name"]} {card["version"]} were trained at {trained:.4g}"; '
+            "rebin the image (conserving flux) to that scale"
+        )
+    data = np.zeros((len(wanted), *image.data.shape[1:]), dtype=np.float32)
+    mask = np.ones(data.shape, dtype=bool)
+    for plane, name in enumerate(wanted):
+        if name in have:
+            data[plane] = image.data[have[name]]
+            mask[plane] = image.mask[have[name]]
+    data[mask] = 0
+    return data, mask

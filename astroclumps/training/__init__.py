@@ -1,0 +1,1 @@
+"""Training of the networks: data sets of mocks, augmentation, resumable loops, model cards."""
