@@ -105,6 +105,22 @@ def read_bands(
     Variances add where pixels are rebinned; a rebinned pixel is masked if one of its parts is. ``1/sqrt(weight)`` says too little for
     drizzled images, whose pixels are correlated: it is kept as it is, and the photometry measures errors in empty apertures.
     The grids must coincide within 0.1 pixel by their WCS; nothing is resampled.
+
+    Examples
+    --------
+    >>> import tempfile, numpy as np
+    >>> from pathlib import Path
+    >>> from astropy.io import fits
+    >>> from astroclumps import io
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     for band, side, scale in (("F606W", 16, 0.03), ("F160W", 8, 0.06)):
+    ...         header = fits.Header({"FILTER": band, "BUNIT": "nJy", "PIXSCALE": scale})
+    ...         fits.writeto(Path(folder) / f"{band}.fits", np.ones((side, side)), header)
+    ...     image = io.read_bands(folder)
+    >>> image
+    <MultiBandImage 'image': F606W, F160W, 8 x 8 pixels of 0.06 arcsec, redshift unknown>
+    >>> [float(plane[0, 0].round(4)) for plane in image.data]  # four pixels of 0.03" make one of 0.06"
+    [0.004, 0.001]
     """
     _check_arguments(pixel_scale, x, y, size)
     files = image_files(path, bands=bands)
@@ -178,7 +194,8 @@ def _plane(file, weight_file, band, options):
     with open_fits(file) as hdus:
         hdu = image_hdu(hdus, file, ndim=2)
         header = hdu.header.copy()
-        header.extend(hdus[0].header, unique=True, strip=True) if hdu is not hdus[0] else None
+        if hdu is not hdus[0]:
+            header.extend(hdus[0].header, unique=True, strip=True)
         assumed = []
         wcs = celestial_wcs(header, file)
         native = _native_scale(file, header, wcs, band, options, assumed)

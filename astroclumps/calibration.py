@@ -55,9 +55,10 @@ def ujy_factors(unit, bands, zeropoint, pixel_scale):
         return 10 ** (-0.4 * (zeropoints(zeropoint, bands) - AB_UJY))
     if zeropoint is not None:
         raise ValueError(f"zeropoint applies to count rates such as electron / s, but data is in {unit}; leave zeropoint out")
-    if unit.is_equivalent(u.uJy):
+    linear = isinstance(unit, u.UnitBase)  # magnitudes are equivalent to flux densities, but not by a factor
+    if linear and unit.is_equivalent(u.uJy):
         return np.full(len(bands), unit.to(u.uJy))
-    if unit.is_equivalent(u.uJy / u.sr):
+    if linear and unit.is_equivalent(u.uJy / u.sr):
         if pixel_scale is None:
             raise ValueError(f"data in {unit} needs pixel_scale or wcs to become flux per pixel")
         return np.full(len(bands), (1 * unit * pixel_scale**2).to_value(u.uJy))
@@ -116,7 +117,7 @@ def sigma(uncertainty, data, factor) -> np.ndarray:
         raise ValueError(f"uncertainty has the shape {uncertainty.shape}; data has {data.shape}")
     if uncertainty.unit == data.unit:
         return uncertainty.value.astype(float) * factor[:, None, None]
-    if uncertainty.unit.is_equivalent(u.uJy):
+    if isinstance(uncertainty.unit, u.UnitBase) and uncertainty.unit.is_equivalent(u.uJy):
         return uncertainty.to_value(u.uJy)
     raise ValueError(f"uncertainty has the unit {uncertainty.unit}; it must be that of data, {data.unit}, or a flux density such as uJy")
 

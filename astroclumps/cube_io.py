@@ -43,6 +43,18 @@ def read_cube(path, *, bands=None, redshift: float | None = None, psf=None, name
     ------
     ImageError
         If the file is damaged or is not such a cube; the message names it and the reason.
+
+    Examples
+    --------
+    >>> import tempfile, numpy as np
+    >>> from pathlib import Path
+    >>> from astropy.io import fits
+    >>> from astroclumps import io
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     header = fits.Header({"BAND0": "F160W", "ZPAB0": 25.946, "BUNIT": "electron/s"})
+    ...     fits.ImageHDU(np.ones((1, 8, 8)), header, name="SCI").writeto(Path(folder) / "galaxy.fits")
+    ...     io.read_cube(Path(folder) / "galaxy.fits", redshift=1.5)
+    <MultiBandImage 'galaxy': F160W, 8 x 8 pixels of 0.06 arcsec, redshift 1.5>
     """
     path = Path(path)
     with open_fits(path) as hdus:
@@ -106,6 +118,18 @@ def read_folklore(
     ------
     ImageError
         If the file is damaged or is not such a cube; the message names it and the reason.
+
+    Examples
+    --------
+    >>> import tempfile, numpy as np, astropy.units as u
+    >>> from pathlib import Path
+    >>> from astropy.io import fits
+    >>> from astroclumps import io
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     header = fits.Header({"FILTER1": "F606W", "FILTER2": "F160W"})
+    ...     fits.writeto(Path(folder) / "cube.fits", np.ones((2, 8, 8)), header)
+    ...     io.read_folklore(Path(folder) / "cube.fits", unit=10 * u.nJy, redshift=1.0)
+    <MultiBandImage 'cube': F606W, F160W, 8 x 8 pixels of 0.06 arcsec, redshift 1>
     """
     path = Path(path)
     with open_fits(path) as hdus:

@@ -90,6 +90,11 @@ COLUMNS = (
     Column("log_evidence", "float64", None, "Natural logarithm of the evidence", "stat.fit.goodness", "fitted"),
     Column("n_effective", "float64", None, "Effective number of posterior samples", "meta.number", "fitted"),
     Column("sfh", "str", None, "Star-formation history: tau or constant", "meta.code", "fitted"),
+    Column("best_mass_formed", "float64", u.Msun, "Mass formed in the best model", "phys.mass;stat.fit", "fitted"),
+    Column("best_age", "float64", u.Gyr, "Time since star formation began in the best model", "time.age;stat.fit", "fitted"),
+    Column("best_tau", "float64", u.Gyr, "E-folding time of the best model; NaN for a constant rate", "time.scale;stat.fit", "fitted"),
+    Column("best_a_v", "float64", u.mag, "Attenuation in V of the best model", "phys.absorption;em.opt.V;stat.fit", "fitted"),
+    Column("best_metallicity", "float64", None, "Metallicity of the best model in solar units", "phys.abund.Z;stat.fit", "fitted"),
 )
 """All columns, in the order of the stages. Columns with ``{band}`` repeat for each band."""
 
