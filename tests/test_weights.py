@@ -359,6 +359,9 @@ def test_every_registered_card_is_complete(entry):
     assert (card["name"], card["version"], card["kind"], card["licence"]) == (entry.name, entry.version, entry.kind, entry.licence)
 
 
-def test_there_is_no_pickle_anywhere():
+def test_no_pickle_is_read_from_a_file():
     package = Path(weights.__file__).parents[1]
-    assert [path.name for path in package.rglob("*.py") if "torch.load" in path.read_text() or "import pickle" in path.read_text()] == []
+    sources = {path.relative_to(package).as_posix(): path.read_text() for path in package.rglob("*.py")}
+    assert [name for name, text in sources.items() if "torch.load" in text or "allow_pickle=True" in text] == []
+    # the checks send objects through pickle, in memory, to see whether a worker could get them
+    assert [name for name, text in sources.items() if "import pickle" in text] == ["testing/checks.py"]

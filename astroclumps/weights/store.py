@@ -7,6 +7,7 @@ finds at every step: the cache is transport, not trust.
 import http.client
 import logging
 import os
+import urllib.error
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -280,6 +281,8 @@ def _from_urls(found):
             path = Path(download_file(url, cache=False, show_progress=False))
         except (OSError, ValueError, http.client.HTTPException) as exc:
             failures.append(f"{url}: {exc}")
+            if isinstance(exc, urllib.error.HTTPError):  # it is an open response, too
+                exc.close()
             continue
         digest = files.sha256(path)
         if digest == found.sha256:
