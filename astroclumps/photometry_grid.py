@@ -82,6 +82,7 @@ class PhotometryGrid(NamedTuple):
         return derived(self.edges, self.surviving, stellar_grid.METALLICITIES, age, tau, metallicity)
 
 
+@lru_cache(maxsize=1024)
 def age_of_universe(redshift):
     """Age of the Universe at a redshift in Gyr (H0 = 70 km/s/Mpc, Omega_m = 0.3), a float."""
     return float(stellar_grid.cosmology().age(redshift).value)

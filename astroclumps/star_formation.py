@@ -5,7 +5,8 @@ Two histories, both from the onset of star formation, `age` ago, until now: ``co
 """
 
 import numpy as np
-from numba import njit
+
+from .jit import compiled
 
 __all__ = ["derived", "fluxes", "mass_fractions"]
 
@@ -13,26 +14,25 @@ _LN_PER_MAG = 0.4 * np.log(10.0)
 _SFR_TIME = 0.1  # Gyr
 
 
-def _compile(function):
-    """Compile once a machine where the cache folder can be written, else once a process."""
-    try:
-        return njit(cache=True, error_model="numpy")(function)
-    except RuntimeError:  # numba found no folder for its cache
-        return njit(error_model="numpy")(function)
+@compiled
+def _constants(age, tau):
+    """What `_formed` needs of a history: the unnormalised rate integral at its end, and one over that of all of it."""
+    if np.isinf(tau):
+        return 0.0, 1.0 / age
+    return np.exp(-age / tau), -1.0 / np.expm1(-age / tau)
 
 
-@_compile
-def _formed(span, age, tau):
-    """Fraction of the mass that formed within the last `span` Gyr."""
+@compiled
+def _formed(span, age, tau, old, inverse):
+    """Fraction of the mass that formed within the last `span` Gyr; old and inverse are the history's constants."""
     if span >= age:
         return 1.0
     if np.isinf(tau):
-        return span / age
-    old = np.exp(-age / tau)
-    return (np.exp((span - age) / tau) - old) / (-np.expm1(-age / tau))
+        return span * inverse
+    return (np.exp((span - age) / tau) - old) * inverse
 
 
-@_compile
+@compiled
 def _bracket(values, x):
     """Index of the lower neighbour of x in ascending values and the weight of the upper one; clamped at both ends."""
     last = values.shape[0] - 1
@@ -46,7 +46,7 @@ def _bracket(values, x):
     return low, (x - values[low]) / (values[low + 1] - values[low])
 
 
-@_compile
+@compiled
 def mass_fractions(edges, age, tau):
     """Fraction of the mass formed that lies in each bin of stellar age.
 
@@ -64,9 +64,10 @@ def mass_fractions(edges, age, tau):
     n_age = edges.shape[0] - 1
     out = np.zeros((age.shape[0], n_age))
     for i in range(age.shape[0]):
+        old, inverse = _constants(age[i], tau[i])
         before = 0.0
         for k in range(n_age):
-            after = _formed(edges[k + 1], age[i], tau[i])
+            after = _formed(edges[k + 1], age[i], tau[i], old, inverse)
             out[i, k] = after - before
             before = after
             if edges[k + 1] >= age[i]:
@@ -74,7 +75,7 @@ def mass_fractions(edges, age, tau):
     return out
 
 
-@_compile
+@compiled
 def derived(edges, surviving, metallicities, age, tau, metallicity):
     """Surviving mass fraction, mass-weighted age (Gyr) and mean star-formation rate of the last 100 Myr (1/yr, per solar mass formed).
 
@@ -97,9 +98,10 @@ def derived(edges, surviving, metallicities, age, tau, metallicity):
     out = np.zeros((age.shape[0], 3))
     for i in range(age.shape[0]):
         low, weight = _bracket(metallicities, metallicity[i])
+        old, inverse = _constants(age[i], tau[i])
         before = 0.0
         for k in range(n_age):
-            after = _formed(edges[k + 1], age[i], tau[i])
+            after = _formed(edges[k + 1], age[i], tau[i], old, inverse)
             out[i, 0] += (after - before) * ((1.0 - weight) * surviving[low, k] + weight * surviving[low + 1, k])
             before = after
             if edges[k + 1] >= age[i]:
@@ -108,11 +110,11 @@ def derived(edges, surviving, metallicities, age, tau, metallicity):
             out[i, 1] = age[i] / 2
         else:
             out[i, 1] = age[i] / (-np.expm1(-age[i] / tau[i])) - tau[i]
-        out[i, 2] = _formed(_SFR_TIME, age[i], tau[i]) / (_SFR_TIME * 1e9)
+        out[i, 2] = _formed(_SFR_TIME, age[i], tau[i], old, inverse) / (_SFR_TIME * 1e9)
     return out
 
 
-@_compile
+@compiled
 def fluxes(table, a_v_nodes, reddening, edges, metallicities, age, tau, metallicity, a_v):
     """Flux in each band per solar mass formed.
 
@@ -146,9 +148,10 @@ def fluxes(table, a_v_nodes, reddening, edges, metallicities, age, tau, metallic
     for i in range(age.shape[0]):
         total[:] = 0.0
         low, weight = _bracket(metallicities, metallicity[i])
+        old, inverse = _constants(age[i], tau[i])
         before = 0.0
         for k in range(n_age):
-            after = _formed(edges[k + 1], age[i], tau[i])
+            after = _formed(edges[k + 1], age[i], tau[i], old, inverse)
             poor, rich = np.float32((after - before) * (1.0 - weight)), np.float32((after - before) * weight)
             for j in range(width):
                 total[j] += poor * table[low, k, j] + rich * table[low + 1, k, j]

@@ -102,7 +102,7 @@ def load() -> StellarGrid:
     cached = _cache_file(f"ssp-{key}.npz")
     if cached is not None and cached.is_file():
         try:
-            with np.load(cached) as data:
+            with open(cached, "rb") as stream, np.load(stream) as data:
                 return StellarGrid(*(data[name] for name in StellarGrid._fields))
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
             log.info("cached stellar grid %s cannot be read; it is made again", cached)
