@@ -241,7 +241,7 @@ def _clear(found):
     from astropy.utils.data import clear_download_cache
 
     try:
-        clear_download_cache(found.key, pkgname=_PACKAGE, on_missing="ignore")
+        clear_download_cache(found.key, pkgname=_PACKAGE)
     except OSError as exc:
         log.warning("cannot remove the altered weights %s from the cache: %s", found.spec, exc)
 
@@ -261,7 +261,8 @@ def _into_cache(found, path):
     from astropy.utils.data import import_file_to_cache
 
     try:
-        copy = Path(import_file_to_cache(found.key, str(path), pkgname=_PACKAGE))
+        # another process may have put the same file there, and be reading it: leave that one
+        copy = Path(import_file_to_cache(found.key, str(path), pkgname=_PACKAGE, replace=False))
         if files.sha256(copy) == found.sha256:
             return copy
     except OSError as exc:
