@@ -7,11 +7,12 @@ __all__ = ["sky_correlation", "sky_pixels", "sky_rms"]
 _MAD_TO_SIGMA = 1.4826  # for a normal distribution
 
 
-def sky_pixels(cube, mask=None, *, box=5, fraction=0.25):
+def sky_pixels(cube, mask=None, *, box=15, fraction=0.25):
     """Pixels of the faintest quarter of an image, where the sky can be measured.
 
     All bands, each divided by its own scatter, are stacked and smoothed with a boxcar; the quarter of the good pixels
-    with the lowest value is sky. In an image that holds nothing but noise the choice hardly moves the rms (about 1%).
+    with the lowest value is sky. In an image that holds nothing but noise the choice lowers the rms by 0-3% for seven bands, by up
+    to 8% for a single band whose noise is smoothed to a correlation of 0.92.
 
     Parameters
     ----------
@@ -55,7 +56,9 @@ def sky_pixels(cube, mask=None, *, box=5, fraction=0.25):
     any_good = depth > 0
     if not any_good.any():
         return any_good
-    smooth = uniform_filter(np.where(any_good, stack / np.maximum(depth, 1), 0.0), box, mode="nearest")
+    # the mean of the good pixels under the boxcar, which must be wider than the noise is correlated
+    weight = uniform_filter(any_good.astype(float), box, mode="constant")
+    smooth = uniform_filter(np.where(any_good, stack / np.maximum(depth, 1), 0.0), box, mode="constant") / np.maximum(weight, 1e-9)
     return any_good & (smooth <= np.quantile(smooth[any_good], fraction))
 
 

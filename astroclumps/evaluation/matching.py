@@ -116,6 +116,6 @@ def completeness_at_purity(detections, truth, *, purity=0.9, radius=3.0, cut=Non
     best = at(np.inf)
     for value in scores:
         result = at(value)
-        if result.purity >= purity and result.completeness > best.completeness:
+        if result.purity >= purity and result.completeness >= best.completeness:
             best = result
     return best

@@ -27,7 +27,7 @@ def dihedral(arrays, *, rng):
     out = []
     for array in arrays:
         array = np.rot90(array, turns, axes=(-2, -1))
-        out.append(np.ascontiguousarray(array if axis is None else np.flip(array, axis)))
+        out.append(np.array(array if axis is None else np.flip(array, axis), order="C"))
     return out
 
 

@@ -16,7 +16,7 @@ from .loop import TrainingLoop
 
 __all__ = ["DetectorBatches", "DetectorValidation", "train_detector"]
 
-FLOORS = (0.05, 0.1, 0.2, 0.3)
+FLOORS = (0.03, 0.05, 0.1)
 """Pixel floors of the probability map that validation chooses from."""
 
 
