@@ -12,6 +12,8 @@ from .exceptions import AstroclumpsWarning
 
 __all__ = ["import_torch", "load_network", "select_planes", "threads"]
 
+_NEEDED = {"unet": ("pixel_scale", "threshold"), "cnn": ("pixel_scale",)}  # beyond what every card holds
+
 
 def import_torch(who):
     """The torch module, or an ImportError with the sentence that says what to install."""
@@ -41,6 +43,11 @@ def load_network(build, spec, *, kind, device):
     card : dict
         The model card.
     device : str
+
+    Raises
+    ------
+    WeightsError
+        The card and the tensors do not make a network.
     """
     import torch
 
@@ -48,10 +55,16 @@ def load_network(build, spec, *, kind, device):
 
     tensors, card = _weights.load(spec, kind=kind)
     device = device or conf.device
-    network = build(**card["architecture"])
+    missing = [key for key in _NEEDED[kind] if key not in card]
+    if missing:
+        raise WeightsError(f"the model card of weights {spec!r} lacks {missing}; a {kind} needs {list(_NEEDED[kind])}")
+    channels = card["architecture"].get("channels")
+    if channels != len(card["bands"]):
+        raise WeightsError(f"the model card of weights {spec!r} lists {len(card['bands'])} bands for {channels} channels of the network")
     try:
+        network = build(**card["architecture"])
         network.load_state_dict({k: torch.from_numpy(np.array(v)) for k, v in tensors.items()})
-    except RuntimeError as exc:
+    except (RuntimeError, TypeError, ValueError) as exc:
         raise WeightsError(f"the tensors of weights {spec!r} do not fit the architecture of their card: {exc}") from exc
     return network.eval().to(device=device, memory_format=torch.channels_last), card, device
 
