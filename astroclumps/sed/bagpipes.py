@@ -1,8 +1,10 @@
 """The reference fit: bagpipes' own model and priors, sampled by nautilus. The only file that imports bagpipes."""
 
 import contextlib
+import gc
 import io
 import logging
+import warnings
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -10,8 +12,8 @@ import numpy as np
 
 from .. import bands as _bands
 from . import measurements
-from .posterior import Posterior, best_parameters, fitted_table, percentiles
-from .priors import HISTORIES, Prior
+from .posterior import Posterior, best_parameters, fitted_table, history_line, make_spectrum, percentiles
+from .priors import HISTORIES, Prior, check_settings
 
 __all__ = ["BagpipesSED", "bagpipes_model"]
 
@@ -30,8 +32,11 @@ _WORTH = 1e-7  # samples of less weight than this, relative to the largest, are 
 def _import():
     """bagpipes, imported without its messages; its first import on a machine writes a table beside its grids (10 s)."""
     try:
-        with contextlib.redirect_stdout(io.StringIO()) as said:
+        with contextlib.redirect_stdout(io.StringIO()) as said, warnings.catch_warnings():
+            warnings.simplefilter("ignore", ResourceWarning)  # bagpipes leaves its grids open
             import bagpipes
+
+            gc.collect()
     except ImportError as exc:
         raise ImportError('BagpipesSED needs bagpipes and nautilus; install them with  pip install "astroclumps[sed]"') from exc
     log.debug("bagpipes said: %s", said.getvalue())
@@ -92,8 +97,8 @@ class BagpipesSED:
         Star-formation history; ``'both'`` fits each and keeps the one with the larger evidence.
     n_live : int, default 400
         Live points of the sampler.
-    n_effective : int, default 10_000
-        The sampler goes on until the posterior holds this many effective samples (default: the sampler's own).
+    n_effective : int, default 2000
+        The sampler goes on until the posterior holds this many effective samples.
     error_floor : float, default 0.05
         Fraction of each flux that is added to its error in quadrature: zeropoints, PSF and stellar models are not better than
         5% (our choice; G21 gives none). 0 takes the errors as they are.
@@ -104,12 +109,12 @@ class BagpipesSED:
     --------
     >>> from astroclumps import BagpipesSED
     >>> BagpipesSED(sfh="constant", n_live=200)
-    BagpipesSED(sfh='constant', n_live=200, n_effective=10000, error_floor=0.05, seed=0)
+    BagpipesSED(sfh='constant', n_live=200, n_effective=2000, error_floor=0.05, seed=0)
     """
 
     sfh: str = "tau"
     n_live: int = 400
-    n_effective: int = 10_000
+    n_effective: int = 2000
     error_floor: float = 0.05
     seed: int = 0
 
@@ -176,7 +181,10 @@ class BagpipesSED:
             n_live=self.n_live,
             seed=self.seed,
         )
-        sampler.run(n_eff=self.n_effective, verbose=False)
+        with warnings.catch_warnings():
+            # an age that bagpipes' table of the Universe's age finds a hair too old gets no likelihood, which is right
+            warnings.filterwarnings("ignore", "The requested model includes stars", RuntimeWarning)
+            sampler.run(n_eff=self.n_effective, verbose=False)
         points, log_weight, log_like = sampler.posterior()
         weight = np.exp(log_weight - log_weight.max())
         return self._summarise(prior, fitted, points, weight, log_like, sampler, np.sum(np.log(2 * np.pi * error[~missing] ** 2)))
@@ -231,31 +239,3 @@ class BagpipesSED:
         wavelength = model.wavelengths * (1 + redshift)
         inside = (model.wavelengths > 91) & (model.wavelengths < 1e6)
         return make_spectrum(wavelength[inside], model.spectrum_full[inside] * wavelength[inside] ** 2 / _C * 1e29)
-
-
-def check_settings(settings):
-    """Check the settings that both backends share: ``sfh``, ``error_floor`` and ``seed``."""
-    if settings.sfh not in (*HISTORIES, "both"):
-        raise ValueError(f"sfh must be 'tau', 'constant' or 'both', got {settings.sfh!r}")
-    if not 0 <= settings.error_floor < 1:
-        raise ValueError(f"error_floor is a fraction of the flux, 0 to below 1, got {settings.error_floor!r}")
-    if not isinstance(settings.seed, int | np.integer) or settings.seed < 0:
-        raise ValueError(f"seed must be a whole number, 0 or more, got {settings.seed!r}")
-
-
-def history_line(settings):
-    """Line of a table's history: the settings and the package's version."""
-    from .. import __version__
-
-    return f"{settings!r} of astroclumps {__version__}"
-
-
-def make_spectrum(wavelength, flux):
-    """A ``specutils.Spectrum`` from observed wavelengths (Angstrom) and flux densities (uJy)."""
-    import astropy.units as u
-
-    try:
-        from specutils import Spectrum
-    except ImportError as exc:
-        raise ImportError('spectrum needs specutils; install it with  pip install "astroclumps[sed]"') from exc
-    return Spectrum(spectral_axis=wavelength * u.AA, flux=flux * u.uJy)

@@ -8,9 +8,8 @@ import numpy as np
 
 from .. import photometry_grid
 from . import measurements
-from .bagpipes import check_settings, history_line, make_spectrum
-from .posterior import LEVELS, Posterior, best_parameters, fitted_table, percentiles
-from .priors import HISTORIES, LOG_MASS, Prior
+from .posterior import LEVELS, Posterior, best_parameters, fitted_table, history_line, make_spectrum, percentiles
+from .priors import HISTORIES, LOG_MASS, Prior, check_settings
 
 __all__ = ["Library", "LibrarySED"]
 

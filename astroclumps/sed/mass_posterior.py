@@ -53,7 +53,7 @@ def _nodes(s, low, high, nodes, weights):
 
 
 def _tail_table():
-    """For s in -6.5..8: ln of A(s) = the integral of exp(us - u^2 / 2) / u over u > 1, and B(s), that of (exp(us - u^2 / 2) - 1) / u over 0..1."""
+    """For s in -6.5..8: ln of A, the integral of exp(us - u^2 / 2) / u over u > 1, and B, that of (exp(us - u^2 / 2) - 1) / u over 0..1."""
     s = np.linspace(-_REACH, _SERIES, 2901)
     x, w = np.polynomial.legendre.leggauss(60)
     near = (x + 1) / 2

@@ -6,7 +6,7 @@ import numpy as np
 
 from .. import catalog
 
-__all__ = ["Posterior", "best_parameters", "fitted_table", "percentiles"]
+__all__ = ["Posterior", "best_parameters", "fitted_table", "history_line", "make_spectrum", "percentiles"]
 
 LEVELS = (0.16, 0.5, 0.84)
 _PARAMETERS = ("mass", "sfr", "age", "a_v", "metallicity")
@@ -134,3 +134,21 @@ def best_parameters(row, *, who):
     if found["sfh"] == "constant":
         found["tau"] = np.inf
     return found
+
+
+def history_line(settings):
+    """Line of a table's history: the settings and the package's version."""
+    from .. import __version__
+
+    return f"{settings!r} of astroclumps {__version__}"
+
+
+def make_spectrum(wavelength, flux):
+    """A ``specutils.Spectrum`` from observed wavelengths (Angstrom) and flux densities (uJy)."""
+    import astropy.units as u
+
+    try:
+        from specutils import Spectrum
+    except ImportError as exc:
+        raise ImportError('spectrum needs specutils; install it with  pip install "astroclumps[sed]"') from exc
+    return Spectrum(spectral_axis=wavelength * u.AA, flux=flux * u.uJy)

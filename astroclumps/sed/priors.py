@@ -6,7 +6,7 @@ import numpy as np
 
 from ..photometry_grid import age_of_universe
 
-__all__ = ["HISTORIES", "LOG_MASS", "Prior"]
+__all__ = ["HISTORIES", "LOG_MASS", "Prior", "check_settings"]
 
 HISTORIES = ("tau", "constant")
 """Star-formation histories that a fit may assume."""
@@ -87,3 +87,13 @@ class Prior:
             name = "constant"
             history |= {"age_min": 0.0, "age_max": self.age_limits}
         return {"redshift": float(self.redshift), name: history, "dust": {"type": "Calzetti", "Av": _A_V}}
+
+
+def check_settings(settings):
+    """Check the settings that both backends share: ``sfh``, ``error_floor`` and ``seed``."""
+    if settings.sfh not in (*HISTORIES, "both"):
+        raise ValueError(f"sfh must be 'tau', 'constant' or 'both', got {settings.sfh!r}")
+    if not 0 <= settings.error_floor < 1:
+        raise ValueError(f"error_floor is a fraction of the flux, 0 to below 1, got {settings.error_floor!r}")
+    if not isinstance(settings.seed, int | np.integer) or settings.seed < 0:
+        raise ValueError(f"seed must be a whole number, 0 or more, got {settings.seed!r}")

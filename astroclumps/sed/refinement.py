@@ -1,9 +1,9 @@
 """Importance sampling around the peak, for clumps whose posterior holds few models of the library.
 
-The library's models are draws from the prior. Half of them (the pilot) only shows where the posterior lies; a mixture of Student-t
-distributions is put there, drawn from, moved and narrowed a few times; and the last set of draws, which had no part in placing its own mixture, is
-weighed together with the other half of the library by the density of the mixture and prior they came from (the balance heuristic),
-so that the evidence is unbiased and no tail that the mixture misses is lost.
+The library's models are draws from the prior. Half of them (the pilot) only shows where the posterior lies; a mixture of
+Student-t distributions is put there, drawn from, moved and narrowed a few times. The last set of draws had no part in placing its own
+mixture; it is weighed together with the other half of the library by the density of mixture and prior (the balance
+heuristic), so that the evidence is unbiased and no tail that the mixture misses is lost.
 """
 
 import numpy as np
@@ -101,7 +101,8 @@ class Mixture:
         from scipy.special import ndtri
 
         points = ndtri(np.clip(points, _EDGE, 1 - _EDGE))
-        return _log_density(points @ self.whiten.T, self.centres @ self.whiten.T, float(self.freedom)) + self.log_norm + 0.5 * np.sum(points**2, axis=1)
+        kernels = _log_density(points @ self.whiten.T, self.centres @ self.whiten.T, float(self.freedom))
+        return kernels + self.log_norm + 0.5 * np.sum(points**2, axis=1)
 
 
 @compiled
