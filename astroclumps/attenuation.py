@@ -14,7 +14,7 @@ def calzetti(wavelength):
 
     The published polynomials hold from 0.12 to 2.2 micron. Below 0.12 micron the curve is continued as a power law
     with index -0.77, above 2.2 micron the red polynomial is continued until it reaches zero near 2.2-3.1 micron
-    (both continuations are those of bagpipes, so that the two backends of `astroclumps.sed` share one curve; METHODS 5).
+    (both continuations are those of bagpipes, so that the two backends of ``astroclumps.sed`` share one curve; METHODS 5).
 
     Parameters
     ----------

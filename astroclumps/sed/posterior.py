@@ -77,7 +77,7 @@ def fitted_table(photometry, redshifts, posteriors, *, who):
         The table that was fitted.
     redshifts : ndarray, shape (n,)
     posteriors : sequence of `Posterior` or None
-        None: the row could not be fitted; it becomes NaN and `~astroclumps.catalog.Flag.SED_FAILED`.
+        None: the row could not be fitted; it becomes NaN and ``Flag.SED_FAILED``.
     who : str
         Line of the table's history.
 
