@@ -1,6 +1,7 @@
 """``import astroclumps`` stays light, and every public name exists."""
 
 import importlib
+import json
 import subprocess
 import sys
 
@@ -11,35 +12,33 @@ import astroclumps
 HEAVY = ("torch", "bagpipes", "nautilus", "specutils", "matplotlib", "sklearn", "photutils")
 
 
-def loaded_after(code):
-    """Which of the heavy packages a fresh interpreter has loaded after running ``code``."""
-    code = f"import sys\n{code}\nprint(*[name for name in {HEAVY!r} if name in sys.modules])"
-    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+def loaded_after(*statements, watched=HEAVY):
+    """Which of the watched packages a fresh interpreter has loaded after each statement."""
+    code = (
+        "import json, sys\nloaded = {}\n"
+        f"for statement in {statements!r}:\n"
+        "    exec(statement)\n"
+        f"    loaded[statement] = [name for name in {tuple(watched)!r} if name in sys.modules]\n"
+        "print(json.dumps(loaded))"
+    )
+    return json.loads(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout)
 
 
-def test_import_loads_nothing_heavy():
-    assert loaded_after("import astroclumps") == []
+def test_import_loads_nothing_at_all():
+    statement = "import astroclumps"
+    assert loaded_after(statement, watched=(*HEAVY, "astropy", "numpy", "scipy", "numba")) == {statement: []}
 
 
-def test_import_loads_neither_astropy_nor_scipy():
-    code = "import sys, astroclumps; print('astropy' in sys.modules, 'scipy' in sys.modules, 'numpy' in sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.split() == ["False", "False", "False"]
+def test_light_modules_load_nothing_heavy():
+    statements = [f"import astroclumps; astroclumps.{name}" for name in ("plugins", "weights", "conf", "bands", "catalog")]
+    statements.append("from astroclumps import plugins, weights; plugins.table(); weights.verify_all()")
+    assert not any(loaded_after(*statements).values())
 
 
-@pytest.mark.parametrize("module", ["plugins", "weights", "bands", "catalog", "conf"])
-def test_light_modules_load_nothing_heavy(module):
-    assert loaded_after(f"import astroclumps; astroclumps.{module}") == []
-
-
-def test_listing_plugins_and_weights_loads_nothing_heavy():
-    assert loaded_after("from astroclumps import plugins, weights; plugins.table(); weights.verify_all()") == []
-
-
-@pytest.mark.parametrize("name", sorted(set(astroclumps._LAZY) - {"conf"}))
-def test_settings_classes_load_no_network_and_no_sampler(name):
+def test_settings_classes_load_no_network_and_no_sampler():
     # made and kept in a script that may never use them: torch and bagpipes load with the first image
-    assert not {"torch", "bagpipes", "matplotlib"} & set(loaded_after(f"from astroclumps import {name}"))
+    statements = [f"from astroclumps import {name}" for name in astroclumps._LAZY]
+    assert not any(loaded_after(*statements, watched=("torch", "bagpipes", "matplotlib")).values())
 
 
 @pytest.mark.parametrize("name", astroclumps.__all__)
