@@ -1,0 +1,108 @@
+"""From the arguments of ``run`` to galaxies: which files, which redshift, where the results go."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+from . import UsageError
+
+__all__ = ["Job", "add_image_options", "jobs", "read"]
+
+_SUFFIXES = (".gz", ".bz2", ".fz", ".fits", ".fit", ".fts")
+
+
+class Job(NamedTuple):
+    """One galaxy."""
+
+    source: object
+    """A path, or a list of paths, one a band."""
+    name: str
+    folder: Path
+    redshift: float | None
+    """As given on the command line."""
+
+
+def add_image_options(parser):
+    """Where the pixels come from and what they mean."""
+    image = parser.add_argument_group("images")
+    image.add_argument(
+        "image", nargs="+", metavar="IMAGE",
+        help="a FITS cube, or a folder with one FITS file a band; each is one galaxy (see --per-band)",
+    )  # fmt: skip
+    image.add_argument("--per-band", action="store_true", help="all IMAGE arguments are the bands of one galaxy, one file each")
+    image.add_argument(
+        "--redshift", "-z", metavar="Z[,Z...]", help="redshift, one for all images or one each; default: that in the file's header"
+    )
+    image.add_argument("--psf-fwhm", metavar="ARCSEC[,ARCSEC...]", help="FWHM of the point-spread function, one or one a band")
+    image.add_argument("--format", metavar="NAME", help="image reader: cube, folklore, bands or a plugin (default: found out)")
+    image.add_argument("--bands", metavar="BAND[,BAND...]", help="bands to use, such as F606W,F160W (default: all)")
+    image.add_argument("--unit", metavar="UNIT", help="what a pixel value of 1 means, such as nJy or '10 nJy' (default: BUNIT)")
+    for name, what in (("x", "column"), ("y", "row")):
+        image.add_argument(f"--{name}", type=float, metavar="PIX", help=f"{what} of the centre of a cut-out; 0 is the first pixel's centre")
+    image.add_argument("--size", type=int, metavar="PIX", help="side of the cut-out")
+
+
+def jobs(args) -> list[Job]:
+    """The galaxies that the arguments name; `UsageError` where they contradict each other."""
+    given = [value is not None for value in (args.x, args.y, args.size)]
+    if any(given) and not all(given):
+        raise UsageError("a cut-out needs --x, --y and --size")
+    sources = [[Path(one) for one in args.image]] if args.per_band else [Path(one) for one in args.image]
+    redshifts = _numbers(args.redshift, "--redshift")
+    if len(redshifts) not in (0, 1, len(sources)):
+        raise UsageError(f"--redshift takes one value for all images or one each; there are {len(sources)} images, {len(redshifts)} given")
+    redshifts = redshifts * len(sources) if len(redshifts) == 1 else redshifts or [None] * len(sources)
+    names = [_name(source) for source in sources]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise UsageError(f"two images are named {twice[0]!r} and would write into the same folder; run them with an -o each")
+    out = Path(args.out)
+    folders = [out] if len(sources) == 1 else [out / name for name in names]
+    return [Job(*row) for row in zip(sources, names, folders, redshifts, strict=True)]
+
+
+def read(job: Job, args):
+    """The image of a galaxy."""
+    import astropy.units as u
+
+    from .. import io
+
+    kind = args.format or io.detect_format(job.source)
+    options = {"redshift": job.redshift}
+    fwhm = _numbers(args.psf_fwhm, "--psf-fwhm")
+    if fwhm:
+        options["psf"] = (fwhm[0] if len(fwhm) == 1 else fwhm) * u.arcsec
+    if args.bands:
+        options["bands"] = [band.strip() for band in args.bands.split(",")]
+    if args.unit:
+        options["unit"] = _unit(args.unit)
+    part = {"x": args.x, "y": args.y, "size": args.size} if args.size is not None else {}
+    if kind == "bands":  # which then loads that part only
+        options |= {"name": job.name, **part}
+        part = {}
+    image = io.read(job.source, format=kind, **{name: value for name, value in options.items() if value is not None})
+    return image.cutout(**part) if part else image
+
+
+def _name(source):
+    if isinstance(source, list):
+        return source[0].resolve().parent.name or "image"
+    name = source.name or source.resolve().name
+    while any(name.lower().endswith(suffix) and len(name) > len(suffix) for suffix in _SUFFIXES):
+        name = name.rpartition(".")[0]
+    return name
+
+
+def _numbers(text, option):
+    try:
+        return [] if text is None else [float(one) for one in text.split(",")]
+    except ValueError:
+        raise UsageError(f"{option} takes a number, or several with commas between, got {text!r}") from None
+
+
+def _unit(text):
+    import astropy.units as u
+
+    try:
+        return u.Quantity(text) if text[:1].isdigit() or text[:1] == "." else u.Unit(text)
+    except (ValueError, TypeError) as exc:
+        raise UsageError(f"--unit {text!r} is no unit: {' '.join(str(exc).split())}") from None

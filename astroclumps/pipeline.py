@@ -1,0 +1,209 @@
+"""The main job: find, classify, measure and fit the clumps of an image."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import numpy as np
+from astropy.table import QTable
+
+from . import catalog, plugins
+from .exceptions import CatalogError
+from .image import MultiBandImage
+
+__all__ = ["STAGES", "Pipeline", "PipelineResult"]
+
+__doctest_requires__ = {("Pipeline",): ["torch", "bagpipes"]}
+
+STAGES = {"detector": "detectors", "classifier": "classifiers", "photometry": None, "sed": "sed_backends"}
+"""The stages in their order, and the kind of plugins that each takes; photometry is always the package's own."""
+
+_DISC = 2.0  # pixels, radius of the label of a clump whose detector gives no segmentation
+
+
+class PipelineResult(NamedTuple):
+    """A catalogue and the maps behind it.
+
+    Attributes
+    ----------
+    clumps : `~astropy.table.QTable`
+        One row a clump; see `astroclumps.catalog` for the columns.
+    segmentation : ndarray of int32, shape (y, x)
+        0 is background; other values are the ``id`` of a clump.
+    map : ndarray of float32, shape (y, x), or None
+        The detector's map (probability, or signal-to-noise); None where it has none.
+    image : `~astroclumps.MultiBandImage`
+        The image.
+    """
+
+    clumps: QTable
+    segmentation: np.ndarray
+    map: np.ndarray | None
+    image: MultiBandImage
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pipeline:
+    """Find, classify, measure and fit the clumps of an image, each stage by a plugin chosen by name (paper sections 3-5).
+
+    Parameters
+    ----------
+    detector : str, default 'unet'
+        A plugin of the kind ``detectors``.
+    classifier : str or None, default 'cnn'
+        A plugin of the kind ``classifiers``; None leaves the classes out.
+    sed : str or None, default 'library'
+        A plugin of the kind ``sed_backends``; None leaves masses and ages out.
+    options : mapping, optional
+        Settings of the stages, such as ``{"detector": {"threshold": 0.4}, "photometry": {"radius": 4 * u.pix}}``. Stages are
+        ``'detector'``, ``'classifier'``, ``'photometry'`` (`~astroclumps.ClumpPhotometry`) and ``'sed'``.
+
+    Raises
+    ------
+    PluginError
+        A plugin is missing or broken.
+    TypeError, ValueError
+        A stage or a setting is not known, or has a wrong value.
+
+    Examples
+    --------
+    >>> from astroclumps import Pipeline
+    >>> from astroclumps.demo import demo_image
+    >>> clumps = Pipeline(sed=None).run(demo_image())
+    >>> clumps.colnames[:8]
+    ['id', 'x', 'y', 'score', 'n_pixels', 'p_long', 'p_long_err', 'longevity']
+    """
+
+    detector: str = "unet"
+    classifier: str | None = "cnn"
+    sed: str | None = "library"
+    options: Mapping[str, Mapping[str, Any]] | None = field(default=None, hash=False)
+
+    def __post_init__(self):
+        if not isinstance(self.detector, str):
+            raise TypeError(f"detector must be the name of a plugin, one of {list(plugins.names('detectors'))}, got {self.detector!r}")
+        options = {} if self.options is None else self.options
+        for stage, settings in options.items():
+            if stage not in STAGES:
+                raise ValueError(f"options has the stage {stage!r}; stages are {list(STAGES)}")
+            if not isinstance(settings, Mapping):
+                raise TypeError(f"options[{stage!r}] must map settings to values, got {settings!r}")
+            if settings and stage != "photometry" and getattr(self, stage) is None:
+                raise ValueError(f"options[{stage!r}] has settings, but {stage} is None")
+        object.__setattr__(self, "options", {stage: dict(settings) for stage, settings in options.items()})
+        _ = self.stages  # a wrong name or setting is an error here, not after an hour's work
+
+    def __getstate__(self):
+        return {name: value for name, value in self.__dict__.items() if name != "stages"}
+
+    @cached_property
+    def stages(self) -> dict[str, Any]:
+        """The object of each stage by its name; stages that are left out are not there."""
+        from .photometry.aperture import ClumpPhotometry
+
+        made = {}
+        for stage, kind in STAGES.items():
+            settings = self.options.get(stage, {})
+            if kind is None:
+                made[stage] = ClumpPhotometry(**settings)
+            elif getattr(self, stage) is not None:
+                made[stage] = plugins.create(kind, getattr(self, stage), **settings)
+        return made
+
+    def run(self, image: MultiBandImage) -> QTable:
+        """Make the catalogue of an image.
+
+        Parameters
+        ----------
+        image : `~astroclumps.MultiBandImage`
+            With a redshift, unless ``sed`` is None and the detector does without.
+
+        Returns
+        -------
+        clumps : `~astropy.table.QTable`
+            Columns of the stages ``detected``, ``classified``, ``measured`` and ``fitted``, as far as they were asked for.
+
+        Raises
+        ------
+        ValueError
+            The image has no redshift, or does not suit a stage.
+        CatalogError
+            A stage returned a table without its columns, with wrong units or with other clumps.
+
+        Warns
+        -----
+        NoClumpsWarning
+            Nothing was found; the table is empty and has all columns.
+        """
+        return self.run_with_maps(image).clumps
+
+    def run_with_maps(self, image: MultiBandImage) -> PipelineResult:
+        """Make the catalogue of an image and keep the detector's maps.
+
+        Parameters
+        ----------
+        image : `~astroclumps.MultiBandImage`
+            As in `run`.
+
+        Returns
+        -------
+        result : PipelineResult
+        """
+        if not isinstance(image, MultiBandImage):
+            raise TypeError(f"image must be a MultiBandImage, got {type(image).__name__}; read one with MultiBandImage.read(path)")
+        if image.redshift is None and self.sed is not None:
+            raise ValueError(
+                f"image {image.name!r} has no redshift, which the fit of stellar populations needs; "
+                "give MultiBandImage(..., redshift=1.5), or sed=None to leave the fit out"
+            )
+        clumps, segmentation, source_map = self._detect(image)
+        reached = ["detected"]
+        if self.classifier is not None:
+            reached.append("classified")
+            clumps = self._next("classifier", reached, image, clumps, self.stages["classifier"].classify(image, clumps))
+        reached.append("measured")
+        clumps = self._next("photometry", reached, image, clumps, self.stages["photometry"].measure(image, clumps))
+        if self.sed is not None:
+            reached.append("fitted")
+            fitted = self.stages["sed"].fit(clumps, redshift=image.redshift)
+            clumps = self._next("sed", reached, image, clumps, fitted)
+        catalog.add_history(clumps, self._history(image))
+        return PipelineResult(clumps, segmentation, source_map, image)
+
+    def _detect(self, image):
+        detector = self.stages["detector"]
+        detailed = getattr(detector, "detect_with_maps", None)
+        found = detailed(image) if detailed is not None else None
+        clumps = detector.detect(image) if found is None else found.clumps
+        catalog.validate(clumps, "detected", who=self._who("detector"))
+        if found is None:
+            return clumps, _discs(clumps, image.data.shape[1:]), None
+        return clumps, found.segmentation, found.map
+
+    def _next(self, stage, reached, image, before, after):
+        """The table of a stage once it was checked."""
+        who = self._who(stage)
+        catalog.validate(after, reached, who=who, bands=image.bands if "measured" in reached else ())
+        if not np.array_equal(before["id"], after["id"]):
+            raise CatalogError(f"{who}: the rows must stay; it was given id {list(before['id'])} and returned {list(after['id'])}")
+        return after
+
+    def _who(self, stage):
+        return "ClumpPhotometry" if stage == "photometry" else f"{stage} {getattr(self, stage)!r}"
+
+    def _history(self, image):
+        from . import __version__
+
+        redshift = "unknown" if image.redshift is None else f"{image.redshift:g}"
+        psf = "as given" if image.psf_known else "the bands' defaults"
+        return f"{self!r} of astroclumps {__version__}; image {image.name!r}, bands {' '.join(image.bands)}, redshift {redshift}, PSF {psf}"
+
+
+def _discs(clumps, shape):
+    """A small disc for each clump; the first of two that overlap is on top."""
+    labels = np.zeros(shape, dtype=np.int32)
+    rows, columns = np.mgrid[: shape[0], : shape[1]]
+    for number, x, y in zip(clumps["id"][::-1], clumps["x"].value[::-1], clumps["y"].value[::-1], strict=True):
+        labels[np.hypot(columns - x, rows - y) <= _DISC] = number
+    return labels
