@@ -15,7 +15,9 @@ from .sky import CANDELS_CORRELATION, CANDELS_RMS, SkyModel
 
 __all__ = ["draw"]
 
-_EMPTY = 0.06  # part of the images without a galaxy
+_EMPTY = 0.1  # part of the images without a galaxy; small neighbours may be there
+_LUMPY = 0.4  # part of the galaxies with diffuse lumps, which are no clumps
+_OUTERMOST = 2.2  # radius in R_e within which clumps lie; neighbours lie outside
 _IRREGULAR = 0.25  # part of the galaxies without a bulge, whose clumps hold more of the light
 _DOMINANT = 0.4  # part of the irregular galaxies in which 1-4 clumps outshine the body
 _MATCHED = 0.4  # part of the images whose bands share one PSF
@@ -122,7 +124,10 @@ def _galaxy(rng, fine, light):
         fine.full, length=fine.length(rng.uniform(0.12, 0.4)), sigma=rng.uniform(0.0, 0.9 if irregular else 0.5), rng=rng
     )
     dust = profiles.texture(fine.full, length=fine.length(rng.uniform(0.1, 0.3)), sigma=rng.uniform(0.0, 0.4), rng=rng)
-    young = young * np.clip(arms, 0.02, None) * flocculent / dust
+    if rng.random() < _LUMPY:
+        young = young + _lumps(rng, fine, radius, disc)
+    lopsided = 1 + rng.uniform(0, 0.8 if irregular else 0.3) * np.tanh(_along(rng, fine, centre) / radius)
+    young = young * np.clip(arms, 0.02, None) * flocculent / dust * lopsided
     old = old * (0.7 + 0.3 * np.clip(arms, 0.02, None)) / np.sqrt(dust)
     maps = [old / old.sum(), young / young.sum()]
 
@@ -162,6 +167,27 @@ def _galaxy(rng, fine, light):
     }  # fmt: skip
 
 
+def _along(rng, fine, centre):
+    """Distance from the centre along a random direction, grid points."""
+    angle = rng.uniform(0, 2 * np.pi)
+    return (fine.xy[0] - centre["x0"]) * np.cos(angle) + (fine.xy[1] - centre["y0"]) * np.sin(angle)
+
+
+def _lumps(rng, fine, radius, disc):
+    """One to four diffuse lumps in the young disc, each with 3-25% of its light."""
+    total = 0.0
+    for _ in range(int(rng.integers(1, 5))):
+        r, phi = radius * rng.uniform(0.2, 2.0), rng.uniform(0, 2 * np.pi)
+        major, minor = r * np.cos(phi), r * np.sin(phi) * disc["axis_ratio"]
+        cos, sin = np.cos(disc["angle"]), np.sin(disc["angle"])
+        total = total + rng.uniform(0.03, 0.25) * profiles.sersic_map(
+            fine.xy, x0=disc["x0"] + major * cos - minor * sin, y0=disc["y0"] + major * sin + minor * cos,
+            r_eff=fine.length(rng.uniform(0.18, 0.5)), n=rng.uniform(0.4, 1.0), axis_ratio=rng.uniform(0.35, 1.0),
+            angle=rng.uniform(0, np.pi),
+        )  # fmt: skip
+    return total
+
+
 def _clumps(rng, galaxy, light, number):
     """Places, shapes and populations of the clumps."""
     fine, arms = galaxy["weight"]
@@ -171,7 +197,7 @@ def _clumps(rng, galaxy, light, number):
     for _ in range(number):
         long_lived = rng.random() < 0.4
         for _ in range(20):
-            radius = 10 ** (rng.normal(-0.08, 0.2) if long_lived else rng.normal(0.10, 0.2))
+            radius = 10 ** (rng.normal(-0.10, 0.17) if long_lived else rng.normal(0.05, 0.17))
             radius *= 0.6 if galaxy["dominant"] else 1.0
             phi = rng.uniform(0, 2 * np.pi)
             r = radius * galaxy["r_eff"] / galaxy["pixel_scale"]
@@ -179,7 +205,7 @@ def _clumps(rng, galaxy, light, number):
             x, y = galaxy["x"] + dx * cos - dy * sin, galaxy["y"] + dx * sin + dy * cos
             inside = 1 <= x < fine.shape[1] - 2 and 1 <= y < fine.shape[0] - 2
             clear = all(np.hypot(x - a, y - b) > 2.0 for a, b in zip(keep["x"], keep["y"], strict=True))
-            if not (inside and clear and np.hypot(dx, dy) > 2.5 and 0.3 < radius < 3.5):
+            if not (inside and clear and np.hypot(dx, dy) > 2.5 and 0.3 < radius < _OUTERMOST):
                 continue
             on_arm = arms[round(float(fine.to_fine(y))), round(float(fine.to_fine(x)))]
             if rng.random() < 0.4 or rng.random() < on_arm / 2:
@@ -197,7 +223,7 @@ def _clumps(rng, galaxy, light, number):
         flux, derived = light(age, tau, metallicity, a_v)
     else:
         flux, derived = np.zeros((0, galaxy["fluxes"].shape[1])), np.zeros((0, 3))
-    low, high, heaviest = (0.02, 0.4, 0.2) if galaxy["irregular"] else (0.005, 0.25, 0.2)  # M_c < 0.2 M_gal (paper section 5.2.1)
+    low, high, heaviest = (0.02, 0.4, 0.2) if galaxy["irregular"] else (0.01, 0.25, 0.2)  # M_c < 0.2 M_gal (paper section 5.2.1)
     if galaxy["dominant"]:
         low, high, heaviest = 0.12, 0.45, 0.5
     ratio = 10 ** rng.uniform(np.log10(low), np.log10(high), n)
@@ -212,6 +238,8 @@ def _clumps(rng, galaxy, light, number):
     ratio = flux[:, light.uv] / (smooth + flux[:, light.uv].sum())
     kpc_per_arcsec = 8.3  # within 4% for redshift 1-3
     fwhm = 10 ** np.where(long_lived, rng.normal(-0.60, 0.2, n), rng.normal(-0.40, 0.2, n)) / kpc_per_arcsec
+    if galaxy["dominant"]:
+        fwhm = fwhm * rng.uniform(1, 4, n)
     return {
         "x": np.array(keep["x"], dtype=float), "y": np.array(keep["y"], dtype=float), "long_lived": long_lived,
         "mass": formed * derived[:, 0], "flux": flux, "uv_ratio": ratio, "radius": np.array(keep["radius"], dtype=float),
@@ -225,16 +253,17 @@ def _neighbours(rng, galaxy, bands, shape, empty):
     names = ("x", "y", "sigma", "axis_ratio", "angle", "flux")
     found = {k: [] for k in names}
     ny, nx = shape
-    number = int(rng.integers(0, 3)) if empty else int(rng.integers(1, 4)) if rng.random() < 0.4 else 0
+    number = int(rng.integers(0, 6)) if empty else int(rng.integers(1, 6)) if rng.random() < 0.6 else 0
     for _ in range(number):
         light = _Light(bands, rng.uniform(0.3, 5.0))
         flux, _ = light(10 ** rng.uniform(-1.5, 0.5), np.inf, 0.5, rng.uniform(0, 1.5))
-        magnitude = min(galaxy["magnitude"], 24.0) + rng.uniform(0.0, 4.0)
+        magnitude = rng.uniform(21.0, 28.5) if empty else min(galaxy["magnitude"], 24.0) + rng.uniform(0.0, 5.5)
         flux = flux[0] * 10 ** (-0.4 * (magnitude - 23.9)) / max(flux[0].max(), 1e-30)
         for _ in range(20):
             x, y = rng.uniform(-4, nx + 3), rng.uniform(-4, ny + 3)
-            distance = np.hypot(x - galaxy["x"], y - galaxy["y"]) * galaxy["pixel_scale"]
-            if empty or distance > max(3.0 * galaxy["r_eff"], 0.6):
+            shape_of = {"x0": galaxy["x"], "y0": galaxy["y"], "axis_ratio": max(galaxy["axis_ratio"], 0.5), "angle": galaxy["angle"]}
+            distance = np.hypot(*profiles.deproject(x, y, **shape_of)) * galaxy["pixel_scale"]
+            if empty or distance > max((_OUTERMOST + 0.3) * galaxy["r_eff"], 0.5):
                 size = 0.0 if rng.random() < 0.15 else 10 ** rng.normal(-1.0, 0.2)
                 values = (x, y, size, rng.uniform(0.4, 1.0), rng.uniform(0, np.pi), flux)
                 for key, value in zip(names, values, strict=True):
