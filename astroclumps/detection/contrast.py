@@ -2,34 +2,21 @@
 
 import warnings
 from dataclasses import dataclass
-from typing import NamedTuple
 
-import astropy.units as u
 import numpy as np
 from astropy.table import QTable
 
 from astroclumps import bands as _bands
 from astroclumps.exceptions import AstroclumpsWarning, NoClumpsWarning
-from astroclumps.noise import sky_correlation, sky_rms
 
+from .galaxy import box_mean, galaxies
 from .sources import Detections, detection_table, extract
 
 __all__ = ["ContrastDetector"]
 
 _ULTRAVIOLET = ((1.0, "F435W"), (2.0, "F606W"), (3.0, "F775W"), (np.inf, "F850LP"))  # below this redshift, this band
-_ONE_GALAXY = 128  # pixels: images up to this side show one galaxy
-_LEAST_AREA = 30  # pixels of the smallest footprint
-_SMOOTH = 5  # pixels: boxcar under which footprints and centres are looked for
-_FOOTPRINT_SIGMA = 3.0
+_LEAST_SHARE = 0.02  # of the pixels in a boxcar, from which the diffuse light is taken
 _CENTRE_RADIUS = 2.5  # pixels, about one FWHM of the reddest band
-
-
-class _Galaxy(NamedTuple):
-    """One galaxy of an image."""
-
-    footprint: np.ndarray  # bool (y, x)
-    x: float
-    y: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,18 +131,18 @@ class ContrastDetector:
         band = self._ultraviolet(image)
         data = image.data[image.bands.index(band)].astype(float)
         good = ~image.mask[image.bands.index(band)]
-        galaxies = _galaxies(image)
+        found = galaxies(image)
         contrast_map = np.zeros(data.shape)
-        smooth = _box_mean(data, good, self.box)
-        for galaxy in galaxies:
-            use = galaxy.footprint & good
-            contrast = (data - smooth)[use]
+        smooth = box_mean(data, good, self.box)
+        for galaxy in found:
+            use = galaxy.footprint & good[galaxy.window]
+            contrast = (data - smooth)[galaxy.window][use]
             sigma = _clipped_scatter(contrast)
             if sigma > 0:
-                contrast_map[use] = contrast / sigma
+                contrast_map[galaxy.window][use] = contrast / sigma
         x, y, score, n_pixels, segmentation = extract(contrast_map, threshold=self.n_sigma, min_pixels=self.min_pixels)
-        fraction = self._fractions(data, good, galaxies, segmentation, len(x))
-        keep = ~_central(galaxies, segmentation, x, y) & (fraction > self.min_uv_fraction)
+        fraction = self._fractions(data, good, found, segmentation, len(x))
+        keep = ~_central(found, segmentation, x, y) & (fraction > self.min_uv_fraction)
         new_label = np.zeros(len(x) + 1, dtype=np.int32)
         new_label[1:][keep] = np.arange(1, keep.sum() + 1)
         if not keep.any():
@@ -192,35 +179,21 @@ class ContrastDetector:
         )
         return nearest
 
-    def _fractions(self, data, good, galaxies, segmentation, n):
+    def _fractions(self, data, good, found, segmentation, n):
         """Part of its galaxy's light that each source gives, diffuse light subtracted."""
         fraction = np.zeros(n)
-        for galaxy in galaxies:
-            use = galaxy.footprint & good
-            total = data[use].sum()
+        for galaxy in found:
+            light, labels = data[galaxy.window], segmentation[galaxy.window]
+            use = galaxy.footprint & good[galaxy.window]
+            total = light[use].sum()
             if not total > 0:
                 continue
-            smooth = _box_mean(data, use, self.box)
-            diffuse_pixels = use & (segmentation == 0)
-            diffuse = _box_mean(data, diffuse_pixels, self.box)
-            diffuse = np.where(_box_mean(diffuse_pixels.astype(float), np.ones_like(use), self.box) > 0.02, diffuse, smooth)
-            labels = segmentation[use]
-            flux = np.bincount(labels, weights=(data - diffuse)[use], minlength=n + 1)[1:]
-            here = np.bincount(labels, minlength=n + 1)[1:] > 0
-            fraction[here] = flux[here] / total
+            between = use & (labels == 0)
+            share = box_mean(between.astype(float), np.ones_like(between), self.box)
+            diffuse = np.where(share > _LEAST_SHARE, box_mean(light, between, self.box), box_mean(light, use, self.box))
+            flux = np.bincount(labels[use], weights=(light - diffuse)[use], minlength=n + 1)[1:]
+            fraction += flux / total
         return fraction
-
-
-def _box_mean(data, good, box):
-    """Mean of the good pixels in a centred square; of an even side the outermost pixels count half, 0 where none is good."""
-    from scipy.ndimage import convolve1d
-
-    taps = np.ones(box) if box % 2 else np.array([0.5, *np.ones(box - 1), 0.5])
-    total, number = np.where(good, data, 0.0), good.astype(float)
-    for axis in (0, 1):
-        total = convolve1d(total, taps, axis=axis, mode="constant")
-        number = convolve1d(number, taps, axis=axis, mode="constant")
-    return np.where(number > 0.1, total / np.maximum(number, 0.1), 0.0)
 
 
 def _clipped_scatter(values):
@@ -234,59 +207,12 @@ def _clipped_scatter(values):
     return 0.0
 
 
-def _galaxies(image):
-    """Galaxies of an image: footprints and centres."""
-    from scipy import ndimage
-
-    good = ~image.mask
-    data = image.data.astype(float)
-    scale = np.array([r if np.isfinite(r) and r > 0 else plane[ok].std() if ok.any() else 0 for r, plane, ok in zip(
-        image.sky_rms, data, good, strict=True)])  # fmt: skip
-    used = np.flatnonzero(scale > 0)
-    if not len(used):
-        return []
-    stack = sum(np.where(good[i], data[i] / scale[i], 0.0) for i in used)
-    depth = sum(good[i] for i in used)
-    seen = depth > 0
-    stack = stack / np.sqrt(np.maximum(depth, 1))
-    smooth = _box_mean(stack, seen, _SMOOTH)
-    noise = sky_rms(stack[None], ~seen[None])[0] * _shrink(sky_correlation(stack[None], ~seen[None])[0])
-    labels, n = ndimage.label(seen & (smooth > _FOOTPRINT_SIGMA * noise) & (smooth > 0), structure=np.ones((3, 3)))
-    area = np.bincount(labels.ravel(), minlength=n + 1)
-    area[0] = 0
-    chosen = np.flatnonzero(area >= _LEAST_AREA)
-    height, width = labels.shape
-    if len(chosen) and max(height, width) <= _ONE_GALAXY:
-        y, x = np.indices(labels.shape)
-        distance = np.hypot(x - (width - 1) / 2, y - (height - 1) / 2)
-        nearest = ndimage.minimum(distance, labels, chosen)
-        chosen = chosen[np.lexsort((-area[chosen], nearest))][:1]
-    pivots = [_bands.get(name).pivot.to_value(u.AA) for name in image.bands]
-    red = max(used, key=lambda i: pivots[i])
-    light = np.where(good[red], np.clip(data[red], 0, None), 0.0)
-    galaxies = []
-    for label in chosen:
-        footprint = ndimage.binary_fill_holes(labels == label)
-        y, x = np.nonzero(footprint)
-        weight = light[footprint]
-        weight = weight if weight.sum() > 0 else np.ones(len(x))
-        galaxies.append(_Galaxy(footprint, float(np.average(x, weights=weight)), float(np.average(y, weights=weight))))
-    return galaxies
-
-
-def _shrink(correlation):
-    """Rms of noise under the boxcar of the footprints, over its rms a pixel, where neighbours correlate."""
-    r = float(np.clip(np.nan_to_num(correlation), 0, 0.95))
-    lag = np.abs(np.subtract.outer(np.arange(_SMOOTH), np.arange(_SMOOTH)))
-    return float((r**lag).mean())
-
-
-def _central(galaxies, segmentation, x, y):
+def _central(found, segmentation, x, y):
     """True for the sources that are their galaxy's centre."""
     central = np.zeros(len(x), dtype=bool)
-    for galaxy in galaxies:
+    for galaxy in found:
         central |= np.hypot(x - galaxy.x, y - galaxy.y) <= _CENTRE_RADIUS
         label = segmentation[round(galaxy.y), round(galaxy.x)]
-        if label and galaxy.footprint[round(galaxy.y), round(galaxy.x)]:
+        if label:
             central[label - 1] = True
     return central
