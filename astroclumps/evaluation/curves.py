@@ -88,7 +88,7 @@ def classification_report(truth, p, *, threshold=0.5, groups=None, n_bootstrap=2
     groups : array_like, shape (n,), optional
         Galaxy of each object; whole galaxies are drawn in the bootstrap. None draws objects.
     n_bootstrap : int, default 200
-        Number of draws.
+        Number of draws; without any the errors are NaN.
     seed : int, default 0
         Seed of the draws.
 
@@ -122,4 +122,5 @@ def classification_report(truth, p, *, threshold=0.5, groups=None, n_bootstrap=2
         pick = np.concatenate([members[i] for i in rng.integers(0, len(names), len(names))])
         if truth[pick].any() and not truth[pick].all():
             draws.append(scores(truth[pick], p[pick]))
-    return {k: (v, float(np.nanstd([d[k] for d in draws]))) for k, v in value.items()}
+    spread = {k: [d[k] for d in draws if np.isfinite(d[k])] for k in value}
+    return {k: (v, float(np.std(spread[k])) if spread[k] else float("nan")) for k, v in value.items()}
