@@ -56,4 +56,4 @@ def tile_starts(length, *, tile=TILE):
     if length <= tile:
         return [0]
     n = int(np.ceil((length - tile) / (tile / 2)))
-    return [int(round(i * (length - tile) / n)) for i in range(n + 1)]
+    return [round(i * (length - tile) / n) for i in range(n + 1)]

@@ -1,6 +1,5 @@
 """The classification network of the paper (section 2.1), for torch."""
 
-import torch
 from torch import nn
 
 __all__ = ["LongevityCNN"]

@@ -14,7 +14,9 @@ FIXED_MAGNITUDE = 21.5
 
 _SOFTENING = 0.03  # uJy per pixel: about a third of the mean pixel of a stamp of 21.5 mag
 
-STAMP_STRETCH = "stamp scaled by one factor to 21.5 mag in its reddest band; asinh(flux / 0.03 uJy) / 2; masked pixels and missing bands are 0"
+STAMP_STRETCH = (
+    "stamp scaled by one factor to 21.5 mag in its reddest band; asinh(flux / 0.03 uJy) / 2; masked pixels and missing bands are 0"
+)
 """What `normalise` does, as written in the model cards."""
 
 

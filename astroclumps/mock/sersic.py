@@ -51,9 +51,9 @@ class SersicMocks:
     Galaxies: redshift 0.7-3.3, F160W magnitude 19-25, half-light radius 0.15-1.3", all axis ratios above 0.25; bulge, bar,
     disc, spiral arms, flocculent texture, diffuse lumps, patchy dust, a centre that may lie off the image's; neighbours and stars
     that are no clumps; some images without any galaxy. Clumps: 0-8, flux 1-45% of their galaxy's in the band of Guo+2015, within
-    2.2 R_e; short-lived ones young, long-lived ones older, nearer the centre, rounder and denser, with overlap in every property. PSF: native
-    HST, or the same 0.2-0.36" in all bands with smoothed noise. Depth: from shallow CANDELS to the XDF. Distributions are ours:
-    `astroclumps.mock.scenes` lists them.
+    2.2 R_e; short-lived ones young, long-lived ones older, nearer the centre, rounder and denser, with overlap in every property.
+    PSF: native HST, or the same 0.2-0.36" in all bands with smoothed noise. Depth: from shallow CANDELS to the XDF. Distributions are
+    ours: `astroclumps.mock.scenes` lists them.
 
     Parameters
     ----------
