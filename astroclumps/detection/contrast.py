@@ -51,10 +51,9 @@ class ContrastDetector:
     -----
     Where Guo et al. (2015) leave a choice, ours is:
 
-    * The galaxy's footprint is a connected region above 3 sigma in the stack of all bands, each divided by its sky rms, under a boxcar
-      of 5 pixels; holes are filled and regions below 30 pixels dropped. The image must be sky-subtracted. Up to 128 pixels a side the
-      region nearest to the image's middle is the galaxy and the others are ignored; in larger images every region is a galaxy with its
-      own scatter, centre and ultraviolet light. Touching galaxies count as one.
+    * `~astroclumps.detection.galaxy.galaxies` finds the galaxy's footprint and centre in the stack of all bands; the image must be
+      sky-subtracted. Up to 128 pixels a side the galaxy nearest to the image's middle is used and the others are ignored; in larger
+      images every galaxy has its own scatter, centre and ultraviolet light.
     * The ultraviolet light of the galaxy is the sum over the footprint. A clump's is the sum over its segment after subtraction of the
       diffuse light, which is the boxcar mean of the footprint's pixels outside all sources. Light of the clump beyond its segment is not
       counted, so that fractions are lower limits.

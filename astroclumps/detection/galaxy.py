@@ -17,6 +17,7 @@ _LEAST_AREA = 30  # pixels of the smallest footprint
 _SMOOTH = 5  # pixels: boxcar under which footprints are looked for
 _SIGMA = 3.0
 _DEBLENDING = 0.05  # DEBLEND_MINCONT: parts neighbours from the galaxy
+_REACH = 2.5  # standard deviations of a galaxy's light within which a part belongs to it
 _MARGIN = 2  # pixels around a footprint
 
 
@@ -43,8 +44,10 @@ def galaxies(image):
     """Find the galaxies of an image.
 
     The stack of all bands, each divided by its sky rms, is smoothed with a boxcar of 5 pixels; connected regions above 3 sigma, of at
-    least 30 pixels, are galaxies. Neighbours that touch are parted with SExtractor's deblending (minimum contrast 0.05). Up to 128
-    pixels a side an image shows one galaxy, the region nearest to its middle; in larger ones every region is a galaxy.
+    least 30 pixels, are galaxies. A region is parted with SExtractor's deblending (minimum contrast 0.05); a part whose centre lies
+    within 2.5 standard deviations of a brighter one's light, along that direction, is joined to it again, so that neighbours are cut
+    off and bright clumps are not. Up to 128 pixels a side an image shows one galaxy, the one nearest to its middle; in larger ones
+    every one counts.
 
     Parameters
     ----------
@@ -75,24 +78,53 @@ def galaxies(image):
     seen = depth > 0
     stack = sum(np.where(good[i], image.data[i] / scale[i], 0.0) for i in used) / np.sqrt(np.maximum(depth, 1))
     noise = sky_rms(stack[None], ~seen[None])[0] * _shrink(sky_correlation(stack[None], ~seen[None])[0])
-    *_, labels = extract(
-        box_mean(stack, seen, _SMOOTH),
-        threshold=max(_SIGMA * noise, 1e-3),
-        min_pixels=_LEAST_AREA,
-        mask=~seen,
-        deblend_contrast=_DEBLENDING,
-    )
-    parts = ndimage.find_objects(labels)
-    chosen = range(1, len(parts) + 1)
+    smooth = box_mean(stack, seen, _SMOOTH)
+    threshold = max(_SIGMA * noise, 1e-3)
+    *_, parts = extract(smooth, threshold=threshold, min_pixels=_LEAST_AREA, mask=~seen, deblend_contrast=_DEBLENDING)
+    labels = _joined(smooth, parts)
+    chosen = [label for label, window in enumerate(ndimage.find_objects(labels), start=1) if window]
     height, width = labels.shape
-    if parts and max(height, width) <= _ONE_GALAXY:
+    if chosen and max(height, width) <= _ONE_GALAXY:
         y, x = np.indices(labels.shape)
-        distance = np.hypot(x - (width - 1) / 2, y - (height - 1) / 2)
-        area = np.bincount(labels.ravel())[1:]
-        chosen = [1 + int(np.lexsort((-area, ndimage.minimum(distance, labels, chosen)))[0])]
+        distance = ndimage.minimum(np.hypot(x - (width - 1) / 2, y - (height - 1) / 2), labels, chosen)
+        area = np.bincount(labels.ravel())[chosen]
+        chosen = [chosen[np.lexsort((-area, distance))[0]]]
     red = max(used, key=lambda i: _bands.get(image.bands[i]).pivot.to_value(u.AA))
     light = np.where(good[red], np.clip(image.data[red], 0, None), 0.0)
-    return [_galaxy(labels, label, parts[label - 1], light) for label in chosen]
+    windows = ndimage.find_objects(labels)
+    return [_galaxy(labels, label, windows[label - 1], light) for label in chosen]
+
+
+def _joined(smooth, parts):
+    """Labels in which a part that lies within another's light belongs to it: its clump, not its neighbour."""
+    from scipy import ndimage
+
+    regions, _ = ndimage.label(parts > 0, structure=np.ones((3, 3)))
+    n = parts.max() + 1
+    y, x = np.nonzero(parts)
+    own = parts[y, x]
+    weight = np.clip(smooth[y, x], 0, None)
+
+    def total(values):
+        return np.bincount(own, weights=values, minlength=n)
+
+    flux = np.maximum(total(weight), 1e-30)
+    mean = np.stack([total(weight * x), total(weight * y)], axis=1) / flux[:, None]
+    dx, dy = x - mean[own, 0], y - mean[own, 1]
+    spread = np.stack([total(weight * dx * dx), total(weight * dx * dy), total(weight * dx * dy), total(weight * dy * dy)], axis=1)
+    spread = (spread / flux[:, None]).reshape(-1, 2, 2) + np.eye(2) / 12
+    region = np.zeros(n, dtype=int)
+    region[own] = regions[y, x]
+    new, hosts = np.arange(n), {}
+    for part in 1 + np.argsort(-flux[1:], kind="stable"):
+        for host in hosts.setdefault(region[part], []):
+            step = mean[part] - mean[host]
+            if step @ np.linalg.solve(spread[host], step) <= _REACH**2:
+                new[part] = host
+                break
+        else:
+            hosts[region[part]].append(part)
+    return new[parts]
 
 
 def _galaxy(labels, label, part, light):
