@@ -9,7 +9,7 @@ import pytest
 from astroclumps import SersicMocks, bands
 
 needs_bagpipes = pytest.mark.needs_bagpipes
-N = 100
+N = 60
 SEVEN = tuple(b.name for b in bands.CANDELS)
 
 
@@ -131,16 +131,16 @@ def test_other_bands_and_shapes():
 
 @needs_bagpipes
 def test_flux_is_conserved_up_to_what_falls_off_the_image(many):
-    # a galaxy that is small and central loses nothing; its neighbours may add
-    checked = 0
+    # a galaxy that is small and central loses nothing; neighbours, which the sum of the galaxy leaves out, may add
+    ratios = []
     for m in many:
         g = m.galaxy
-        central = np.hypot(g["x"] - 31.5, g["y"] - 31.5) < 5 and g["r_eff"] < 0.45 and m.psf_fwhm.max() < 0.2
-        far = m.data[:, [0, -1]].max() < 0.02 * m.data.max()  # no neighbour at the border
-        if central and far and g["flux"].min() > 0:
-            ratio = m.data.sum(axis=(1, 2)) / g["flux"]
-            checked += np.all((ratio > 0.97) & (ratio < 1.01))
-    assert checked >= 10
+        if np.hypot(g["x"] - 31.5, g["y"] - 31.5) < 5 and g["r_eff"] < 0.45 and m.psf_fwhm.max() < 0.2 and g["flux"].min() > 0:
+            ratios.append(m.data.sum(axis=(1, 2)) / g["flux"])
+    assert len(ratios) >= 6
+    assert np.min(ratios) > 0.97
+    alone = np.max(np.abs(np.array(ratios) - 1), axis=1) < 0.01
+    assert alone.sum() >= 3
 
 
 @needs_bagpipes
@@ -179,6 +179,7 @@ def test_ranges_are_those_of_the_docstring(many, clumps):
     assert np.all((radius >= 0.15) & (radius <= 1.3))
     assert min(m.galaxy["axis_ratio"] for m in many) >= 0.25
     assert clumps["uv_ratio"].max() < 0.5
+    assert np.all((clumps["radius"] > 0.3) & (clumps["radius"] < 2.2))
     assert np.all((clumps["uv_ratio"] > 0) & (clumps["mass"] > 0) & (clumps["sfr"] >= 0))
 
 
@@ -225,7 +226,7 @@ def test_depths_and_psfs_reach_from_candels_to_the_xdf(many):
     assert 0.25 < matched.mean() < 0.55
     assert np.ptp(fwhm[matched], axis=1).max() < 0.1
     assert 0.18 < fwhm[matched].min() < fwhm[matched].max() < 0.4
-    assert 0.07 < fwhm[~matched].min() < fwhm[~matched].max() < 0.22
+    assert 0.06 < fwhm[~matched].min() < fwhm[~matched].max() < 0.22
     rms = np.array([m.sky.rms for m in many])
     correlation = np.array([m.sky.correlation for m in many])
     assert rms[:, 6].min() < 2e-4 < 6e-4 < rms[:, 6].max()

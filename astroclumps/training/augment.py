@@ -41,7 +41,7 @@ def hide_patch(image, *, rng, sides=(4, 24)):
     sides : tuple of int, default (4, 24)
         Smallest and largest side in pixels (METHODS 3, ours).
     """
-    height, width = rng.integers(sides[0], sides[1] + 1, 2)
+    height, width = np.minimum(rng.integers(sides[0], sides[1] + 1, 2), image.shape[-2:])
     y = rng.integers(0, image.shape[-2] - height + 1)
     x = rng.integers(0, image.shape[-1] - width + 1)
     image[..., y : y + height, x : x + width] = 0

@@ -164,5 +164,5 @@ class MockSet:
         clumps = self.clumps(i)
         for x, y in zip(clumps["x"], clumps["y"], strict=True):
             row, column = int(np.floor(y)), int(np.floor(x))
-            out[max(row, 0) : row + 2, max(column, 0) : column + 2] = 1
+            out[max(row, 0) : max(row + 2, 0), max(column, 0) : max(column + 2, 0)] = 1
         return out
