@@ -10,6 +10,7 @@ from astropy.table import QTable
 from astroclumps.exceptions import NoClumpsWarning
 from astroclumps.networks import import_torch, load_network, select_planes, threads
 
+from .host import MIN_HOST, host_brightness
 from .sources import Detections, detection_table, extract
 from .stretch import TILE, stretch, tile_starts
 
@@ -34,6 +35,9 @@ class UNetDetector:
         Name, ``name:version`` or path of the weights; see `astroclumps.weights`. What the network saw is in its model card.
     threshold : float, optional
         Least peak probability of a source, 0 to 1. Default: the one in the model card, chosen on validation galaxies (90% purity).
+    min_host : float, default 0.5
+        Least mean signal-to-noise a pixel of the light around a source (`~astroclumps.detection.host.host_brightness`; ours): sources
+        without a galaxy around them are no clumps. A ring too crowded to be measured counts as a galaxy. 0 or less keeps all.
     device : str, optional
         Torch device; default ``astroclumps.conf.device``.
 
@@ -56,6 +60,7 @@ class UNetDetector:
     weights: str = "default"
     _: KW_ONLY
     threshold: float | None = None
+    min_host: float = MIN_HOST
     device: str | None = None
 
     def __post_init__(self):
@@ -145,8 +150,12 @@ class UNetDetector:
         floor = min(float(card.get("floor", threshold)), threshold)
         x, y, score, n_pixels, segmentation = extract(probability, threshold=floor)
         keep = score >= threshold
-        # sources are sorted by score, so the first ones stay and keep their labels
-        segmentation = np.where(segmentation > keep.sum(), 0, segmentation).astype(np.int32)
+        if self.min_host > 0 and keep.any():
+            around = host_brightness(image.data, x[keep], y[keep], mask=image.mask)
+            keep[keep] = ~(around < self.min_host)
+        label = np.zeros(len(keep) + 1, dtype=np.int32)
+        label[1:][keep] = np.arange(1, keep.sum() + 1)
+        segmentation = label[segmentation]
         if not keep.any():
             warnings.warn(f"UNetDetector found no clumps in {image.name!r}", NoClumpsWarning, stacklevel=3)
         from astroclumps import __version__
