@@ -4,6 +4,7 @@ Exit codes: 0 everything went well, 1 something failed (one line on stderr says 
 """
 
 import argparse
+import contextlib
 import logging
 import os
 import sys
@@ -19,7 +20,7 @@ _DESCRIPTION = "Giant clumps in galaxies: find, classify, measure and fit them i
 def build_parser() -> argparse.ArgumentParser:
     """The parser of all commands."""
     parser = argparse.ArgumentParser(prog="astroclumps", description=_DESCRIPTION)
-    parser.add_argument("--version", action=_Version, help="print the version")
+    parser.add_argument("--version", action=_Version, default=argparse.SUPPRESS, help="print the version")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for module in (run, demo, train, plugins, weights):
         module.add_parser(commands)
@@ -42,16 +43,15 @@ def main(argv=None) -> int:
     Examples
     --------
     >>> from astroclumps.cli import main
-    >>> main(["weights", "verify"])  # doctest: +ELLIPSIS
-    ...
+    >>> main(["plugins"])  # doctest: +ELLIPSIS
+    kind ...
+    detectors ...
     0
     """
     args = build_parser().parse_args(argv)
     debug = getattr(args, "debug", False)
-    logging.basicConfig(level=logging.INFO if debug else logging.WARNING, format="astroclumps: %(message)s", stream=sys.stderr)
-    with warnings.catch_warnings():
-        warnings.showwarning = _show_warning
-        _always_show_ours()
+    with warnings.catch_warnings(), _progress_shown(debug):
+        _warn_in_one_line()
         try:
             code = args.command(args)
             sys.stdout.flush()
@@ -83,9 +83,27 @@ class _Version(argparse.Action):
         parser.exit()
 
 
-def _always_show_ours():
+@contextlib.contextmanager
+def _progress_shown(debug):
+    """With --debug, what the modules log about their progress goes to stderr."""
+    log, handler = logging.getLogger("astroclumps"), logging.StreamHandler(sys.stderr)
+    before = log.level
+    if debug:
+        handler.setFormatter(logging.Formatter("astroclumps: %(message)s"))
+        log.addHandler(handler)
+        log.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        log.removeHandler(handler)
+        log.setLevel(before)
+
+
+def _warn_in_one_line():
     from .exceptions import AstroclumpsWarning
 
+    # after the import above, which brings astropy: its logger takes warnings over when it is first loaded
+    warnings.showwarning = _show_warning
     warnings.simplefilter("always", AstroclumpsWarning)
 
 

@@ -49,7 +49,7 @@ def demo_truth() -> QTable:
     --------
     >>> from astroclumps.demo import demo_truth
     >>> truth = demo_truth()
-    >>> len(truth), sorted(set(truth["longevity"]))
+    >>> len(truth), sorted({str(label) for label in truth["longevity"]})
     (5, ['LLC', 'SLC'])
     """
     from .fits_io import open_fits

@@ -284,7 +284,8 @@ def _spectra(figure, grid, result, sed):
         _sed_panel(axes, clumps[int(row)], image, sed)
         if panel == 0:
             axes.set_ylabel(r"$f_\nu$ [$\mu$Jy]", size=9)
-            axes.legend(loc="lower right", fontsize=8, frameon=False, handletextpad=0.3)
+            if axes.get_legend_handles_labels()[0]:
+                axes.legend(loc="lower right", fontsize=8, frameon=False, handletextpad=0.3)
 
 
 def _sed_panel(axes, row, image, sed):
@@ -303,15 +304,19 @@ def _sed_panel(axes, row, image, sed):
         axes.plot(pivot, photometry, "s", mfc="none", mec="0.25", ms=7, mew=1.0, zorder=2, label="best model")
         values = np.append(values, photometry)
     axes.errorbar(pivot[seen], flux[seen], error[seen], fmt="o", color=colour, ms=5, lw=1.2, capsize=2, zorder=3, label="measured")
-    axes.plot(pivot[limit], 2 * error[limit], "v", mfc="white", mec=colour, ms=6, zorder=3, label="2σ limit" if limit.any() else None)
-    axes.set(xscale="log", yscale="log", xlim=(0.85 * pivot.min(), 1.18 * pivot.max()))
+    axes.plot(pivot[limit], 2 * error[limit], "v", mfc="white", mec=colour, ms=6, zorder=3, label="2-sigma limit" if limit.any() else None)
     values = values[np.isfinite(values) & (values > 0)]
-    if len(values):  # at least a factor of ten, so that noise does not fill the panel
-        middle, half = np.sqrt(values.min() * values.max()), max(np.sqrt(values.max() / values.min()) * 1.6, 10**0.5)
-        axes.set_ylim(middle / half, middle * half)
+    axes.set_title(_sed_title(row, label), size=9.5, loc="left", color=colour)
+    if not len(values):
+        axes.set(xticks=[], yticks=[])
+        axes.text(0.5, 0.5, "no flux could be measured", transform=axes.transAxes, ha="center", va="center", size=9, color="0.4")
+        return
+    axes.set(xscale="log", yscale="log", xlim=(0.85 * pivot.min(), 1.18 * pivot.max()))
+    # at least a factor of ten, so that noise does not fill the panel
+    middle, half = np.sqrt(values.min() * values.max()), max(np.sqrt(values.max() / values.min()) * 1.6, 10**0.5)
+    axes.set_ylim(middle / half, middle * half)
     _ticks(axes)
     axes.set_xlabel(r"observed wavelength [$\mu$m]", size=9)
-    axes.set_title(_sed_title(row, label), size=9.5, loc="left", color=colour)
 
 
 def _ticks(axes):

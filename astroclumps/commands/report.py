@@ -31,7 +31,7 @@ def report(result, pipeline, *, redshift_source, psf_source, files, folder) -> s
     image, n = result.image, len(result.clumps)
     ny, nx = image.data.shape[1:]
     scale = image.pixel_scale.to_value(u.arcsec)
-    head = f'{image.name}: {n or "no"} clump{"" if n == 1 else "s"} in {len(image.bands)} band{"s" * (len(image.bands) > 1)}'
+    head = f"{image.name}: {n or 'no'} clump{'' if n == 1 else 's'} in {len(image.bands)} band{'s' * (len(image.bands) > 1)}"
     lines = [f'{head}, {nx} x {ny} pixels of {scale:.3g}"', *table_lines(result.clumps, image)]
     lines += ["", "what this rests on"]
     for line in assumptions(image, pipeline, redshift_source=redshift_source, psf_source=psf_source):
@@ -112,7 +112,8 @@ def _magnitude(flux, error):
         return "-"
     if flux <= error:  # a limit of 2 sigma
         return f"> {_AB_UJY - 2.5 * np.log10(2 * error):.2f}" if error > 0 else "-"
-    return f"{_AB_UJY - 2.5 * np.log10(flux):.2f} +- {2.5 / np.log(10) * error / flux:.2f}"
+    scatter = 2.5 / np.log(10) * error / flux
+    return f"{_AB_UJY - 2.5 * np.log10(flux):.2f} +- {scatter:.2f}" if scatter >= 0.005 else f"{_AB_UJY - 2.5 * np.log10(flux):.2f} +- <.01"
 
 
 def _range(low, middle, high, *, log=False):
