@@ -34,7 +34,7 @@ class UNetDetector:
     weights : str, default 'default'
         Name, ``name:version`` or path of the weights; see `astroclumps.weights`. What the network saw is in its model card.
     threshold : float, optional
-        Least peak probability of a source, 0 to 1. Default: the one in the model card, chosen on validation galaxies (90% purity).
+        Least peak probability of a source, 0 to 1. Default: the one in the model card, chosen on validation galaxies.
     min_host : float, default 0.5
         Least mean signal-to-noise a pixel of the light around a source (`~astroclumps.detection.host.host_brightness`; ours): sources
         without a galaxy around them are no clumps. A ring too crowded to be measured counts as a galaxy. 0 or less keeps all.
@@ -66,6 +66,8 @@ class UNetDetector:
     def __post_init__(self):
         if self.threshold is not None and not 0 < self.threshold < 1:
             raise ValueError(f"threshold is a probability between 0 and 1, got {self.threshold!r}; None takes the model card's")
+        if not (isinstance(self.min_host, (int, float, np.number)) and np.isfinite(self.min_host)):
+            raise ValueError(f"min_host is a signal-to-noise a pixel, 0 or less to keep all, got {self.min_host!r}")
 
     def __getstate__(self):
         return {k: v for k, v in self.__dict__.items() if k != "_loaded"}
