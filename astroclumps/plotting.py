@@ -50,14 +50,16 @@ def colour_image(image: MultiBandImage, *, softening: float = 12.0) -> np.ndarra
     (64, 64, 3)
     """
     names = _three(image)
-    cube = np.array([_bands.get(band).pivot.to_value(u.um) ** -0.5 * _filled(image, band) for band in names])
+    weight = [_bands.get(band).pivot.to_value(u.um) ** -0.5 for band in names]
+    cube = np.array([factor * _filled(image, band) for factor, band in zip(weight, names, strict=True)])
     mean = cube.mean(axis=0)
-    noise = max(_scatter(mean), 1e-30)
+    rms = np.nan_to_num([image.sky_rms[image.bands.index(band)] for band in names])
+    noise = max(float(np.hypot.reduce(weight * rms)) / len(names), 1e-30)
     seen = cube[:, mean > 5 * noise].sum(axis=-1)
     if seen.min() > 0:
         cube[1] *= np.clip(np.sqrt(seen[0] * seen[2]) / seen[1], 0.5, 2)
         mean = cube.mean(axis=0)
-    top = max(np.quantile(mean, 0.998), 6 * noise)
+    top = max(np.quantile(mean, 0.998), 20 * noise)
     light = np.clip(mean + 0.5 * noise, 0, None)
     factor = np.arcsinh(softening * light / top) / np.arcsinh(softening) / np.maximum(light, 1e-3 * noise)
     colour = 1 / (1 + (2 * noise / np.maximum(light, 1e-3 * noise)) ** 2)  # noise has none
@@ -117,7 +119,7 @@ def quicklook(result: PipelineResult, path, *, sed=None, redshift_note: str = ""
     figure.text(0.012, 0.936, _summary(result.clumps), size=10.5, va="top", color="0.25")
     rgb = colour_image(result.image)
     plain, marked, mapped = (figure.add_subplot(cell) for cell in above)
-    for axes, title in ((plain, _rgb_title(result.image)), (marked, "clumps by class")):
+    for axes, title in ((plain, _rgb_title(result.image)), (marked, "clumps by class" if "longevity" in result.clumps.colnames else "clumps")):
         _picture(axes, rgb, title)
     _scale_bar(plain, result.image)
     _map(figure, mapped, result)
@@ -144,11 +146,6 @@ def _filled(image, band):
     """Pixels of a band, masked ones replaced by its median."""
     plane, bad = image.band(band).astype(float), image.mask[image.bands.index(band)]
     return plane if bad.all() or not bad.any() else np.where(bad, np.median(plane[~bad]), plane)
-
-
-def _scatter(plane):
-    low = plane[plane <= np.median(plane)]
-    return 1.4826 * np.median(np.abs(low - np.median(low))) if low.size else 0.0
 
 
 def _title(image, note):
