@@ -119,7 +119,10 @@ def quicklook(result: PipelineResult, path, *, sed=None, redshift_note: str = ""
     figure.text(0.012, 0.936, _summary(result.clumps), size=10.5, va="top", color="0.25")
     rgb = colour_image(result.image)
     plain, marked, mapped = (figure.add_subplot(cell) for cell in above)
-    for axes, title in ((plain, _rgb_title(result.image)), (marked, "clumps by class" if "longevity" in result.clumps.colnames else "clumps")):
+    for axes, title in (
+        (plain, _rgb_title(result.image)),
+        (marked, "clumps by class" if "longevity" in result.clumps.colnames else "clumps"),
+    ):
         _picture(axes, rgb, title)
     _scale_bar(plain, result.image)
     _map(figure, mapped, result)
