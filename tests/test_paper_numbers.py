@@ -1,0 +1,236 @@
+"""Every number that the package takes from Ginzburg et al. (2021), or chose where the paper is silent, asserted once.
+
+The section is the paper's; "ours" marks a choice of this package, which docs/paper.rst lists.
+"""
+
+import inspect
+
+import astropy.units as u
+import numpy as np
+import pytest
+
+from astroclumps import ClumpPhotometry, ContrastDetector, LibrarySED, LongevityClassifier, SersicMocks, bands
+from astroclumps.detection import contrast, host, sources, stretch
+from astroclumps.evaluation import curves, matching
+from astroclumps.image import DEFAULT_PIXEL_SCALE
+from astroclumps.longevity import stamps
+from astroclumps.mock import sky
+from astroclumps.photometry import background
+from astroclumps.sed import priors
+from astroclumps.training import augment
+
+
+def default(function, name):
+    return inspect.signature(function).parameters[name].default
+
+
+# images: sections 3.1.4 and 3.2.1
+
+
+def test_the_seven_bands():  # section 3.1.4
+    assert [b.name for b in bands.CANDELS] == ["F435W", "F606W", "F775W", "F850LP", "F105W", "F125W", "F160W"]
+
+
+def test_pixels_are_those_of_wfc3():  # section 3.2.1: ACS is downsampled by two to the resolution of WFC3
+    assert DEFAULT_PIXEL_SCALE == 0.06 * u.arcsec
+    assert [b.pixel_scale.to_value(u.arcsec) for b in bands.CANDELS] == [0.03] * 4 + [0.06] * 3
+    assert SersicMocks(seed=0).pixel_scale == 0.06 * u.arcsec
+
+
+def test_images_are_64_pixels():  # section 3.2.1
+    assert stretch.TILE == 64
+    assert SersicMocks(seed=0).shape == (64, 64)
+
+
+def test_the_sky_is_that_of_candels():  # METHODS 2: measured on real sky
+    assert sky.CANDELS_CORRELATION == (0.15,) * 4 + (0.54,) * 3
+    assert sky.CANDELS_RMS == (5.1e-4, 4.4e-4, 6.6e-4, 6.4e-4, 6.9e-4, 6.3e-4, 5.9e-4)
+
+
+# detector: sections 2.2, 3.2.1 and 4.1
+
+
+def test_a_clump_is_a_square_of_two_pixels_in_the_truth():  # section 3.2.1
+    from astroclumps.training.dataset import MockSet
+
+    one = object.__new__(MockSet)
+    one.data, one._first = np.zeros((1, 7, 16, 16)), np.array([0, 1])
+    one._clumps = {"x": np.array([7.3]), "y": np.array([5.2])}
+    assert np.argwhere(one.truth_map(0)).tolist() == [[5, 7], [5, 8], [6, 7], [6, 8]]
+
+
+def test_half_are_turned_and_half_reflected():  # section 3.2.1: a multiple of 90 degrees, 25% each; a random axis
+    class Counting:
+        """A generator whose probabilities are set."""
+
+        def __init__(self, *draws):
+            self.draws = list(draws)
+
+        def random(self):
+            return self.draws.pop(0)
+
+        def integers(self, low, high):
+            self.low_high = (low, high)
+            return low + 1 if low == 0 else low
+
+    square = np.arange(4).reshape(2, 2)
+    for draws, expected in (((0.51, 0.51), square), ((0.49, 0.51), np.rot90(square)), ((0.51, 0.49), square[::-1])):
+        (out,) = augment.dihedral([square], rng=Counting(*draws))
+        assert out.tolist() == expected.tolist()
+    rng = Counting(0.49, 0.51)
+    augment.dihedral([square], rng=rng)
+    assert rng.low_high == (0, 4)
+
+
+def test_patches_of_4_to_24_pixels_are_hidden():  # section 3.2.1 (random size); the sides are ours (METHODS 3)
+    assert default(augment.hide_patch, "sides") == (4, 24)
+
+
+def test_sextractor_is_set_as_the_group_did():  # METHODS 3
+    assert default(sources.extract, "min_pixels") == 4
+    assert default(sources.extract, "deblend_levels") == 32
+    assert default(sources.extract, "deblend_contrast") == 1e-4
+
+
+@pytest.mark.needs_torch
+def test_the_u_net_is_trained_with_adam():  # METHODS 3: Adam, 1e-3
+    pytest.importorskip("torch", reason="needs torch")
+    from astroclumps.training.loop import TrainingLoop
+
+    assert default(TrainingLoop, "learning_rate") == 1e-3
+
+
+@pytest.mark.needs_torch
+def test_the_blocks_of_the_u_net():  # section 2.2
+    torch = pytest.importorskip("torch", reason="needs torch")
+    from astroclumps.detection.network import UNet
+
+    network = UNet(7)
+    blocks = [*network.down, network.bottom, *network.join]
+    assert all([layer.kernel_size for layer in block if isinstance(layer, torch.nn.Conv2d)] == [(3, 3), (3, 3)] for block in blocks)
+    assert {(up.kernel_size, up.stride) for up in network.up} == {((2, 2), (2, 2))}
+    assert network.last.kernel_size == (1, 1)
+    # filters are given in a figure only; ours, chosen by measurement
+    assert (default(UNet, "filters"), default(UNet, "levels")) == (16, 3)
+
+
+def test_a_clump_lies_in_a_galaxy():  # ours
+    assert host.MIN_HOST == 0.5
+
+
+def test_detections_match_within_3_pixels():  # METHODS 3, ours
+    assert default(matching.match, "radius") == 3.0
+    assert default(matching.completeness_at_purity, "radius") == 3.0
+    assert default(matching.completeness_at_purity, "purity") == 0.9
+
+
+def test_contrast_after_guo_2015():  # METHODS 3: boxcar of 10 px, 2 sigma, 5 connected pixels, 8% of the ultraviolet light
+    detector = ContrastDetector()
+    assert (detector.box, detector.n_sigma, detector.min_pixels, detector.min_uv_fraction) == (10, 2.0, 5, 0.08)
+    assert contrast._ULTRAVIOLET[:3] == ((1.0, "F435W"), (2.0, "F606W"), (3.0, "F775W"))
+
+
+# classifier: sections 2.1, 3.2.2 and 4
+
+
+def test_stamps_are_10_pixels():  # section 4.1
+    assert stamps.STAMP == 10
+
+
+def test_the_magnitude_of_stamps_lies_in_that_of_the_training():  # section 3.2.2: 19-24 in H; the fixed one is ours
+    assert 19 < stamps.FIXED_MAGNITUDE < 24
+    assert stamps.FIXED_MAGNITUDE == 21.5
+
+
+def test_long_lived_at_p_0():  # section 4.2
+    assert LongevityClassifier().threshold == 0.5
+    assert default(curves.balanced_scores, "threshold") == 0.5
+
+
+@pytest.mark.needs_torch
+def test_the_blocks_of_the_classifier():  # section 2.1
+    torch = pytest.importorskip("torch", reason="needs torch")
+    from astroclumps.longevity.network import LongevityCNN
+
+    network = LongevityCNN(7)
+    kinds = [type(layer) for layer in network.blocks]
+    assert kinds.count(torch.nn.MaxPool2d) == kinds.count(torch.nn.BatchNorm2d) == 3
+    assert kinds.count(torch.nn.Conv2d) == 6
+    assert sum(isinstance(layer, torch.nn.Linear) for layer in network.dense) == 3  # two dense layers and the last neuron
+    assert {layer.p for layer in network.blocks if isinstance(layer, torch.nn.Dropout)} == {0.7}
+    # filters and neurons are given in a figure only; ours
+    assert default(LongevityCNN, "filters") == (32, 64, 128)
+    assert default(LongevityCNN, "dense") == (128, 64)
+
+
+@pytest.mark.needs_torch
+def test_the_classes_and_batches_of_the_classifier():  # section 3.2.2
+    pytest.importorskip("torch", reason="needs torch")
+    from astroclumps.training import classifier
+
+    assert classifier.PURE == 0.9  # C_0
+    assert classifier.MAGNITUDES == (19.0, 24.0)
+    assert default(classifier.ClassifierBatches, "batch_size") == 64  # B
+    assert default(classifier.train_classifier, "batch_size") == 64
+    assert default(classifier.train_classifier, "dropout") == 0.7  # section 2.1
+
+
+@pytest.mark.needs_torch
+def test_a_batch_takes_a_multiple_of_one_eighth_of_short_lived_clumps():  # section 3.2.2
+    pytest.importorskip("torch", reason="needs torch")
+    from astroclumps.training.classifier import ClassifierBatches, StampSet
+
+    long_lived = np.arange(20) < 5
+    sky_of = np.full((20, 3), 1e-3)
+    made = StampSet(np.ones((20, 3, 10, 10), "f4"), long_lived, np.arange(20), sky_of, 0 * sky_of, ("F435W", "F606W", "F160W"))
+    numbers = {int(64 - ClassifierBatches(made)(np.random.default_rng(seed))[1].sum()) for seed in range(20)}
+    assert numbers <= {8 * k for k in range(9)}
+    assert len(numbers) > 4
+
+
+# augmentation that is ours
+
+
+def test_bands_are_lost_in_a_quarter_of_the_images():  # ours
+    assert default(augment.lose_bands, "probability") == 0.25
+    assert default(augment.lose_bands, "keep") == 3
+
+
+def test_sky_and_depth_are_a_little_uncertain():  # ours
+    assert default(augment.add_sky, "background") == 0.15
+    assert default(augment.add_sky, "depth") == 0.1
+
+
+# photometry and spectra: section 5.1
+
+
+def test_the_background_is_taken_between_4_and_6_pixels():  # section 5.1
+    assert (background.INNER, background.OUTER) == (4.0, 6.0)
+    assert background.ring("annulus", 3.0) == (4.0, 6.0)
+
+
+def test_the_aperture_is_ours():  # METHODS 5: the paper does not state it
+    assert ClumpPhotometry().radius == 3 * u.pix
+    assert ClumpPhotometry().aperture_correction is True
+    assert ClumpPhotometry().background == "annulus"
+
+
+def test_priors_are_those_of_methods_5():
+    assert priors.LOG_MASS == (5.0, 11.0)
+    prior = priors.Prior(sfh="tau", redshift=2.0)
+    low, high = (np.array(prior.from_cube([[c] * 4])).ravel() for c in (0.0, 1.0))
+    assert low.tolist() == pytest.approx([0.01, 0.05, 0.1, 0.0])  # age (Gyr), tau (Gyr), metallicity (solar), A_V (mag)
+    assert high.tolist() == pytest.approx([3.227, 10.0, 2.0, 3.0], rel=1e-3)  # the Universe is 3.23 Gyr old at z = 2
+    middle = np.array(prior.from_cube([[0.5] * 4])).ravel()
+    assert middle.tolist() == pytest.approx([(0.01 + high[0]) / 2, np.sqrt(0.05 * 10), np.sqrt(0.1 * 2), 1.5])
+    assert priors.HISTORIES == ("tau", "constant")
+
+
+def test_star_formation_rates_are_those_of_100_myr():  # METHODS 5
+    from astroclumps import star_formation
+
+    assert star_formation._SFR_TIME == 0.1
+
+
+def test_errors_of_fits_have_a_floor():  # ours
+    assert LibrarySED().error_floor == 0.05
