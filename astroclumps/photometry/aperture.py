@@ -2,6 +2,7 @@
 
 import warnings
 from dataclasses import dataclass
+from functools import lru_cache
 
 import astropy.units as u
 import numpy as np
@@ -34,13 +35,14 @@ class ClumpPhotometry:
     Parameters
     ----------
     radius : `~astropy.units.Quantity`, default 3 pix
-        Radius of the aperture, in pixels or as an angle. The paper does not state its own; 4 and 5 pixels are the usual other choices (METHODS 5).
-        Beyond 5 pixels the ring moves outwards with the aperture.
+        Radius of the aperture, in pixels or as an angle. The paper does not state its own; 4 and 5 pixels are the usual other
+        choices (METHODS 5). Beyond 5 pixels the ring moves outwards with the aperture.
     background : {'annulus', 'none'}, default 'annulus'
         ``'annulus'`` as above; a ring with fewer than 10 good pixels is widened outwards. ``'none'`` subtracts nothing.
     aperture_correction : bool, default True
-        Divide each flux by what the same measurement, with the same pixels and the same ring, gives for a point source of unit flux at the
-        clump's position. It needs the image's point-spread function. Right for clumps that are not resolved; for larger ones it is a lower limit.
+        Divide each flux by what the same measurement, with the same pixels and the same ring, gives for a point source of
+        unit flux at the clump's position. It needs the image's point-spread function. Right for clumps that are not resolved;
+        for larger ones the flux is a lower limit.
     seed : int, default 0
         Of the places of empty apertures.
 
@@ -51,11 +53,12 @@ class ClumpPhotometry:
 
     Notes
     -----
-    Errors are the scatter of the same measurement in empty apertures of the image, per band, scaled to the pixels that a clump could
-    use. Where fewer than 25 empty places are found (a stamp full of galaxy) they come from the scatter of the sky pixels and
-    their correlation; that scatter is an upper limit in an image without sky, so the image's own uncertainty, summed as if
-    pixels were independent, is taken where it is lower. An uncertainty also sets how deep one part of the image is relative to another.
-    Photon noise of the clump itself is only included as far as that uncertainty includes it, and structure of the galaxy in the ring not at all.
+    Errors are the scatter of the same measurement in empty apertures of the image, per band, scaled to the pixels that a
+    clump could use. Where fewer than 40 empty places are found (a stamp full of galaxy) they come from the scatter of the sky
+    pixels and their correlation; that scatter is an upper limit in an image without sky, so the image's own uncertainty,
+    summed as if pixels were independent, is taken where it is lower. An uncertainty also sets how deep one part of the
+    image is relative to another. Photon noise of the clump itself is only included as far as that uncertainty includes it,
+    and structure of the galaxy in the ring not at all.
 
     Examples
     --------
@@ -105,12 +108,14 @@ class ClumpPhotometry:
         Returns
         -------
         clumps : `~astropy.table.QTable`
-            A copy, all rows kept, with ``flux_{band}``, ``flux_err_{band}``, ``background_{band}`` (per pixel, as subtracted) in uJy and
-            ``flags``. A flux is NaN, and MISSING_BAND set, where the aperture lies in the image by less than half, where 20% or more of it
-            are masked, where half of a point source's light would fall on such pixels, or where no background could be found. EDGE:
-            aperture or ring leave the image. OVERLAP: another clump is nearer than two radii. MASKED: bad pixels in the aperture (not set for a
-            band that is masked as a whole). NEGATIVE_FLUX: in at least one band. What is missing of an aperture is made up with
-            the light of a point source. Flags that the table brings are kept.
+            A copy, all rows kept, with ``flux_{band}``, ``flux_err_{band}``, ``background_{band}`` (per pixel, as subtracted)
+            in uJy and ``flags``. What is missing of an aperture is made up with the light of a point source. A flux is NaN
+            where less than half of the aperture lies in the image, where 20% or more of that are masked, where half of a
+            point source's light would fall on such pixels, or where no background could be found.
+
+            Flags: EDGE, aperture or ring leave the image. OVERLAP, another clump is nearer than two radii. MASKED, bad
+            pixels in the aperture (not set for a band that is masked as a whole). NEGATIVE_FLUX, in at least one band.
+            MISSING_BAND, NaN in at least one band. Flags that the table brings are kept.
 
         Warns
         -----
@@ -124,15 +129,15 @@ class ClumpPhotometry:
         catalog.validate(clumps, "detected", who="ClumpPhotometry")
         flux, error, level, flags = self._measured(image, clumps) if len(clumps) else (*np.empty((3, len(image.bands), 0)), [])
         out = clumps.copy()
-        schema = {column.name: column for column in catalog.columns("measured", bands=image.bands)}
+        described = _descriptions(image.bands)
         for b, band in enumerate(image.bands):
             for name, values in (("flux", flux), ("flux_err", error), ("background", level)):
                 column = f"{name}_{band.lower()}"
                 out[column] = values[b] * u.uJy
-                out[column].info.description = schema[column].description
+                out[column].info.description = described[column]
         brought = np.asarray(clumps["flags"]) if "flags" in clumps.colnames else 0
         out["flags"] = np.asarray(flags, dtype=np.int64) | brought
-        out["flags"].info.description = schema["flags"].description
+        out["flags"].info.description = described["flags"]
         self._note(out, image)
         return out
 
@@ -149,10 +154,11 @@ class ClumpPhotometry:
         x, y = (np.ascontiguousarray(clumps[name].value, dtype=float) for name in "xy")
         shape = image.data.shape[1:]
         if self.aperture_correction and not image.psf_known:
-            widths = ", ".join(f'{band} {width:.2f}"' for band, width in zip(image.bands, image.psf_fwhm.to_value(u.arcsec), strict=True))
+            known = zip(image.bands, image.psf_fwhm.to_value(u.arcsec), strict=True)
+            widths = ", ".join(f'{band} {width:.2f}"' for band, width in known)
             warnings.warn(
-                f"the point-spread function of {image.name!r} is not known; apertures are corrected with the bands' native widths ({widths}). "
-                "Give MultiBandImage(..., psf=...) or aperture_correction=False",
+                f"the point-spread function of {image.name!r} is not known; apertures are corrected with the bands' native widths "
+                f"({widths}). Give MultiBandImage(..., psf=...) or aperture_correction=False",
                 AstroclumpsWarning,
                 stacklevel=3,
             )
@@ -161,7 +167,7 @@ class ClumpPhotometry:
         fields, inside = _sums(image, near, x, y, radius, ring, table=table, sigma=True)
         part = {name: fields[:, :, number] for name, number in _FIELDS.items()}
         flux, usable, norm = self._flux(part, inside, radius)
-        self._check_width(image, part, norm)
+        self._check_width(image, norm, whole=part["area"] > 0.99 * np.pi * radius**2)
         with np.errstate(divide="ignore", invalid="ignore"):
             scatter, _ = flux_noise(
                 image,
@@ -187,13 +193,13 @@ class ClumpPhotometry:
             flux = np.where(usable, (part["sum"] - part["area"] * part["background"]) / norm, np.nan)
         return flux, usable, norm
 
-    def _check_width(self, image, part, norm):
-        small = [band for band, values in zip(image.bands, norm, strict=True) if np.nanmax(values, initial=-np.inf) < _LEAST_NORM]
-        small = [band for band in small if (part["area"][image.bands.index(band)] > 0).any()]
+    def _check_width(self, image, norm, *, whole):
+        """Warn of an aperture too small for the PSF, judged where all of it could be used."""
+        small = [band for band, n, w in zip(image.bands, norm, whole, strict=True) if w.any() and n[w].max() < _LEAST_NORM]
         if small:
             warnings.warn(
-                f"an aperture of {self.radius} holds less than {_LEAST_NORM:.0%} of a point source above its background in {', '.join(small)}; "
-                "its flux is NaN there. Choose a larger radius",
+                f"an aperture of {self.radius} holds less than {_LEAST_NORM:.0%} of a point source above its background in "
+                f"{', '.join(small)}; its flux is NaN there. Choose a larger radius",
                 AstroclumpsWarning,
                 stacklevel=4,
             )
@@ -239,6 +245,12 @@ _FIELDS = {
     "variance": kernels.VARIANCE,
 }
 _NONE = np.zeros((0, 0, 0))
+
+
+@lru_cache(maxsize=16)
+def _descriptions(bands):
+    """Description of each column of the stage."""
+    return {column.name: column.description for column in catalog.columns("measured", bands=bands)}
 
 
 def _sums(image, near, x, y, radius, ring, *, table=_NONE, sigma=False):

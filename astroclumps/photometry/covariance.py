@@ -46,11 +46,11 @@ class ApertureNoise(NamedTuple):
         variance : float or ndarray
         """
         area = np.asarray(area, dtype=float)
-        variance = self.aperture * area / (np.pi * self.radius**2)
-        if self.ring_area:
-            n = np.maximum(n_background, 1)
-            variance = variance + area**2 * np.maximum(self.median * self.ring_area / n - 2 * self.shared, 0)
-        return variance
+        alone = self.aperture * area / (np.pi * self.radius**2)
+        if not self.ring_area:
+            return alone
+        median = self.median * self.ring_area / np.maximum(n_background, 1)
+        return np.maximum(alone + area**2 * (median - 2 * self.shared), 0.05 * alone)
 
 
 @lru_cache(maxsize=256)

@@ -7,17 +7,19 @@ from .covariance import aperture_noise
 
 __all__ = ["LEAST_PLACES", "MOST_PLACES", "empty_places", "flux_noise", "source_mask"]
 
-LEAST_PLACES = 25
-"""Empty apertures that a scatter is taken from; with fewer the noise comes from the pixels (ours)."""
+LEAST_PLACES = 40
+"""Least number of empty apertures that a scatter is taken from; with fewer the noise comes from the pixels (ours)."""
 MOST_PLACES = 600
 """More empty apertures than this are not laid: the scatter is then known to 3% (ours)."""
 
-_MAD_TO_SIGMA = 1.4826
+_FEW_PLACES = 5  # enough for the scatter of their pixels
+_SMOOTHEST = 0.93  # correlation of neighbouring pixels: 0.9 is reached by noise of images convolved to a common PSF, more is light
 _BIN = 2  # pixels
-_SAMPLE = 50_000  # pixels that a rough scatter is taken from
+_SAMPLE = 20_000  # bins that level and scatter of the sky are taken from
+_ROUGH = 2_000  # pixels that the scale of a band is taken from
 _CANDIDATES = 40_000
 _SOURCE, _PEAK = 2.0, 4.0  # sigma: extent of a source, and what makes one
-_SEPARATION = 1.5  # aperture radii between empty places
+_SEPARATION = 1.0  # aperture radii between empty places
 
 
 def source_mask(image):
@@ -42,8 +44,7 @@ def source_mask(image):
     seen = np.isfinite(bins)
     if not seen.any():
         return np.ones(bad.shape, dtype=bool)
-    level, sigma = _sky(bins[seen])
-    smooth = gaussian_filter(np.where(seen, bins, level), 1.0, mode="nearest", truncate=3.0)
+    smooth = gaussian_filter(np.where(seen, bins, np.median(bins[seen])), 1.0, mode="nearest", truncate=3.0)
     level, sigma = _sky(smooth[seen])
     above = seen & (smooth > level + _SOURCE * sigma)
     labels, n = label(above, structure=np.ones((3, 3)))
@@ -57,29 +58,28 @@ def source_mask(image):
 def _scale(data, mask):
     """One over the scatter of each band, 0 for a band without any."""
     scale = np.zeros(len(data))
-    step = max(1, data[0].size // _SAMPLE)
-    for b, (plane, bad) in enumerate(zip(data, mask, strict=True)):
-        values = plane.reshape(-1)[::step][~bad.reshape(-1)[::step]]
-        values = values[values != 0]
-        if values.size:
-            scatter = _MAD_TO_SIGMA * np.median(np.abs(values - np.median(values)))
-            scale[b] = 1 / scatter if scatter > 0 else 0.0
+    step = max(1, data[0].size // _ROUGH)
+    step += 1 - step % 2  # does not run down a column
+    values = data.reshape(len(data), -1)[:, ::step].astype(float)
+    values[mask.reshape(len(data), -1)[:, ::step] | (values == 0)] = np.nan
+    scatter, _ = kernels.clipped_scatter(values)
+    some = scatter > 0
+    scale[some] = 1 / scatter[some]
     return scale
 
 
 def _sky(values):
     """Level and scatter of the sky in a map that also holds sources, from the faint side."""
     values = np.sort(values.reshape(-1)[:: max(1, values.size // _SAMPLE)].astype(float))
-    level, upper = np.percentile(values, 25), np.inf
-    sigma = 0.0
-    for _ in range(30):
-        below = values[values <= level]
-        sigma = np.sqrt(np.mean((below - level) ** 2))
-        new = level + 2 * sigma
-        if abs(new - upper) <= 1e-3 * sigma:
+    n, kept = len(values), len(values) // 2
+    for _ in range(30):  # up from the faintest half, until what is kept reaches to 2 sigma
+        level = values[kept // 2]
+        below = values[: kept // 2 + 1] - level
+        sigma = np.sqrt((below @ below) / len(below))
+        more = np.searchsorted(values, level + 2 * sigma, side="right")
+        if abs(more - kept) <= 1e-3 * n:
             break
-        upper = new
-        level = np.median(values[values <= upper])
+        kept = more
     return level, sigma
 
 
@@ -91,7 +91,7 @@ def empty_places(free, radius, *, rng):
     free : ndarray of bool, shape (y, x)
         Where there is empty sky.
     radius : float
-        Of the apertures in pixels. Centres lie at least 1.5 radii apart.
+        Of the apertures in pixels. Centres lie about a radius apart or more.
     rng : `numpy.random.Generator`
         Chooses them.
 
@@ -136,26 +136,23 @@ def flux_noise(image, sums, near, ring, radius, *, seed):
     x, y = empty_places(~occupied, radius, rng=np.random.default_rng(seed))
     n_band = len(image.bands)
     known = image.uncertainty is not None
-    amplitude, correlation = np.full(n_band, np.nan), np.zeros(n_band)
-    n_places = np.zeros(n_band, dtype=int)
-    if len(x) >= LEAST_PLACES:
+    amplitude, correlation, n_places = np.full(n_band, np.nan), np.full(n_band, np.nan), np.zeros(n_band, dtype=int)
+    pixel = np.full(n_band, np.nan)
+    if len(x) >= _FEW_PLACES:
         fields, _ = sums(occupied, x, y)
-        correlation = _correlation(image, x, y, radius, fields[:, :, kernels.BACKGROUND])
-        for b in range(n_band):
-            amplitude[b], n_places[b] = _amplitude(fields[b], _noise(radius, ring, correlation[b]), ring, known)
+        pixel, correlation = _pixels(image, x, y, radius, fields[:, :, kernels.BACKGROUND])
+        amplitude, n_places = _amplitudes(fields, [_noise(radius, ring, c) for c in correlation], ring, known)
+        n_places[(n_places < LEAST_PLACES) | (known & (correlation > _SMOOTHEST))] = 0
     rest = np.flatnonzero(n_places == 0)
-    floor = np.full(n_band, np.inf)
     if len(rest):
-        amplitude[rest], correlation[rest] = _from_pixels(image, rest)
-        if known:
-            floor[rest] = 1.0
+        amplitude[rest], correlation[rest] = _from_sky(image, rest, pixel, correlation)
 
     def scatter(area, n_background, sigma2):
         result = np.empty(area.shape)
         for b in range(n_band):
             depth = np.sqrt(sigma2[b]) if known else 1.0
             result[b] = amplitude[b] * depth * np.sqrt(_noise(radius, ring, correlation[b]).variance(area[b], n_background[b]))
-            if np.isfinite(floor[b]):
+            if known and not n_places[b]:
                 white = depth * np.sqrt(_noise(radius, ring, 0.0).variance(area[b], n_background[b]))
                 result[b] = np.fmin(result[b], white)
         return result
@@ -164,43 +161,45 @@ def flux_noise(image, sums, near, ring, radius, *, seed):
 
 
 def _noise(radius, ring, correlation):
-    return aperture_noise(radius, ring.inner, ring.outer, round(float(correlation), 2))
+    known = min(max(float(correlation), 0.0), 0.95) if np.isfinite(correlation) else 0.0
+    return aperture_noise(radius, ring.inner, ring.outer, round(known, 2))
 
 
-def _correlation(image, x, y, radius, background):
-    """Correlation of neighbouring pixels in the empty apertures."""
-    sums = kernels.neighbour_products(image.data, image.mask, x, y, float(radius), background)
+def _pixels(image, x, y, radius, background):
+    """Scatter of the pixels in the empty apertures, and correlation of neighbours; NaN where there are none."""
+    data, mask = np.ascontiguousarray(image.data), np.ascontiguousarray(image.mask)
+    sums = kernels.neighbour_products(data, mask, x, y, float(radius), background)
     with np.errstate(invalid="ignore", divide="ignore"):
-        value = (sums[:, 2] / sums[:, 3]) / (sums[:, 0] / sums[:, 1])
-    return np.clip(np.nan_to_num(value), 0, 0.95)
+        variance = sums[:, 0] / sums[:, 1]
+        return np.sqrt(variance), (sums[:, 2] / sums[:, 3]) / variance
 
 
-def _amplitude(fields, noise, ring, known):
-    """Scatter of the empty apertures of a band over what a pixel scatter of 1 (or of the given uncertainty) predicts; how many."""
-    area, n_background = fields[:, kernels.AREA], fields[:, kernels.N_BACKGROUND]
-    use = (area >= 0.8 * np.pi * noise.radius**2) & np.isfinite(fields[:, kernels.BACKGROUND]) & (n_background >= 0.5 * ring.area)
-    if use.sum() < LEAST_PLACES:
-        return np.nan, 0
-    fields, area, n_background = fields[use], area[use], n_background[use]
-    value = (fields[:, kernels.SUM] - area * fields[:, kernels.BACKGROUND]) / np.sqrt(noise.variance(area, n_background))
+def _amplitudes(fields, noises, ring, known):
+    """Scatter of the empty apertures over what a pixel scatter of 1 (or the given uncertainty) predicts, and how many; shapes (band,)."""
+    area, n_background = fields[:, :, kernels.AREA], fields[:, :, kernels.N_BACKGROUND]
+    background = fields[:, :, kernels.BACKGROUND]
+    use = (area >= 0.8 * np.pi * noises[0].radius ** 2) & np.isfinite(background) & (n_background >= 0.5 * ring.area)
+    variance = np.array([noise.variance(a, n) for noise, a, n in zip(noises, area, n_background, strict=True)])
     if known:
-        value = value / np.sqrt(fields[:, kernels.VARIANCE])
-    value = value - np.median(value)
-    sigma = _MAD_TO_SIGMA * np.median(np.abs(value))
-    for _ in range(5):
-        kept = value[np.abs(value) <= 3 * sigma]
-        sigma = np.sqrt(np.mean(kept**2)) / 0.9866  # the rms of a normal distribution cut at 3 sigma is 0.9866 of the whole
-    return sigma, int(use.sum())
+        variance *= fields[:, :, kernels.VARIANCE]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        values = (fields[:, :, kernels.SUM] - area * background) / np.sqrt(variance)
+    return kernels.clipped_scatter(np.where(use, values, np.nan))
 
 
-def _from_pixels(image, bands):
-    """Pixel scatter of bands, over the typical given uncertainty where there is one, and correlation of neighbours."""
+def _from_sky(image, bands, pixel, correlation):
+    """Scatter of the sky pixels of some bands, over the typical given uncertainty where there is one, and correlation of neighbours.
+
+    The fainter of the two skies is taken: the faintest quarter of the image, or the few empty apertures.
+    """
     from astroclumps.noise import sky_correlation
 
-    correlation = np.clip(np.nan_to_num(sky_correlation(image.data, image.mask)), 0, 0.95)[bands]
     amplitude = np.array(image.sky_rms[bands], dtype=float)
+    neighbours = sky_correlation(image.data, image.mask)[bands]
+    fainter = (pixel[bands] < amplitude) | (np.isnan(amplitude) & np.isfinite(pixel[bands]))
+    amplitude[fainter], neighbours[fainter] = pixel[bands][fainter], correlation[bands][fainter]
     if image.uncertainty is not None:
         for i, b in enumerate(bands):
             sigma = image.uncertainty.array[b][~image.mask[b]]
             amplitude[i] /= np.median(sigma) if sigma.size else np.nan
-    return amplitude, correlation
+    return amplitude, neighbours

@@ -21,6 +21,7 @@ __all__ = [
     "aperture_sums",
     "binned_stack",
     "circle_overlap",
+    "clipped_scatter",
     "discs",
     "neighbour_products",
     "places",
@@ -32,7 +33,7 @@ SUM, AREA, BACKGROUND, N_BACKGROUND, PSF_IN, PSF_ALL, PSF_BACKGROUND, VARIANCE =
 
 @compiled
 def _quadrant(a, b, r):
-    """Signed area of the rectangle between the centre of a circle of radius r and the corner (a, b) that lies in the circle; odd in a and b."""
+    """Area inside a circle of radius r of the rectangle from its centre to the corner (a, b), with the sign of a * b."""
     sign = 1.0
     if a < 0:
         a, sign = -a, -sign
@@ -95,6 +96,36 @@ def _median(values, n):
     for i in range(1, k):
         below = max(below, values[i])
     return 0.5 * (below + values[k])
+
+
+@compiled
+def clipped_scatter(values):
+    """Scatter of each row about its median, cut at 3 sigma, and the numbers of values that are not NaN; shapes (row,)."""
+    scatter = np.full(values.shape[0], np.nan)
+    numbers = np.zeros(values.shape[0], dtype=np.int64)
+    work = np.empty(values.shape[1])
+    for row in range(values.shape[0]):
+        n = 0
+        for value in values[row]:
+            if not np.isnan(value):
+                work[n] = value
+                n += 1
+        numbers[row] = n
+        if n == 0:
+            continue
+        centre = _median(work, n)
+        for i in range(n):
+            work[i] = abs(work[i] - centre)
+        sigma = 1.4826 * _median(work, n)  # of the median distance, for a normal distribution
+        for _ in range(5):
+            square, kept = 0.0, 0
+            for i in range(n):
+                if work[i] <= 3 * sigma:
+                    square += work[i] ** 2
+                    kept += 1
+            sigma = np.sqrt(square / kept) / 0.9866  # the rms of a normal distribution cut at 3 sigma is 0.9866 of the whole
+        scatter[row] = sigma
+    return scatter, numbers
 
 
 @compiled
