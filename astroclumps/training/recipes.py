@@ -131,20 +131,23 @@ def train_unet(
     )  # fmt: skip
 
 
-def _temperature(network, check):
-    """Divisor of the logits that is most likely on validation stamps, both classes counting alike."""
+def _calibration(network, check):
+    """Scale and shift of the logits that are most likely on validation stamps, both classes counting alike."""
+    from scipy.optimize import minimize
+
     from astroclumps.longevity.classifier import orientations
 
-    p = np.clip(orientations(network, check.inputs), 1e-6, 1 - 1e-6)
+    p = np.clip(orientations(network, check.inputs).astype(float), 1e-6, 1 - 1e-6)
     logits, truth = np.log(p / (1 - p)), check.long_lived
     weight = np.where(truth, 0.5 / truth.mean(), 0.5 / (1 - truth.mean()))
 
-    def cost(t):
-        q = np.clip((1 / (1 + np.exp(-logits / t))).mean(axis=0), 1e-6, 1 - 1e-6)
+    def cost(parameters):
+        log_scale, shift = parameters
+        q = np.clip((1 / (1 + np.exp(-np.exp(log_scale) * logits - shift))).mean(axis=0), 1e-9, 1 - 1e-9)
         return -(weight * np.log(np.where(truth, q, 1 - q))).mean()
 
-    grid = np.geomspace(0.2, 5, 161)
-    return float(grid[np.argmin([cost(t) for t in grid])])
+    log_scale, shift = minimize(cost, [0.0, 0.0], method="Nelder-Mead").x
+    return float(np.exp(log_scale)), float(shift)
 
 
 def train_cnn(
@@ -153,7 +156,8 @@ def train_cnn(
 ):  # fmt: skip
     """Train the longevity network on stamps at a U-Net's detections, and write its weights.
 
-    The logits are divided by the temperature that fits the validation stamps best; it is folded into the last layer.
+    The logits are scaled and shifted so that they fit the validation stamps best, both classes counting alike: the probability is that
+    of a balanced mix. Scale and shift are folded into the last layer.
 
     Parameters
     ----------
@@ -194,10 +198,10 @@ def train_cnn(
         folder / "cnn", train=train, validation=validation, n_steps=n_steps, dropout=dropout, seed=seed, progress=progress
     )
     best = max(history, key=lambda entry: entry["score"])
-    temperature = _temperature(network, ClassifierValidation(validation, seed=seed + 1))
+    scale, shift = _calibration(network, ClassifierValidation(validation, seed=seed + 1))
     with torch.no_grad():
-        network.dense[-1].weight /= temperature
-        network.dense[-1].bias /= temperature
+        network.dense[-1].weight *= scale
+        network.dense[-1].bias.mul_(scale).add_(shift)
     held_out = {}
     if test is not None:
         judge = ClassifierValidation(test, seed=seed + 2)
@@ -213,7 +217,7 @@ def train_cnn(
         recipe={
             "command": f"astroclumps train cnn --seed {seed} --images {n_train} --steps {n_steps} --dropout {dropout}",
             "detector": f"{card['name']} {card['version']}", "n_stamps": len(train), "n_steps": n_steps, "seed": seed,
-            "best_step": best["step"], "temperature": round(temperature, 4),
+            "best_step": best["step"], "logit_scale": round(scale, 4), "logit_shift": round(shift, 4),
             "seconds": round(sum(entry["seconds"] for entry in history)), "torch": torch.__version__,
         },
     )  # fmt: skip
