@@ -16,8 +16,8 @@ _ONE_GALAXY = 128  # pixels: images up to this side show one galaxy
 _LEAST_AREA = 30  # pixels of the smallest footprint
 _SMOOTH = 5  # pixels: boxcar under which footprints are looked for
 _SIGMA = 3.0
-_DEBLENDING = 0.05  # DEBLEND_MINCONT: parts neighbours from the galaxy
-_REACH = 2.5  # standard deviations of a galaxy's light within which a part belongs to it
+_DEBLENDING = 0.01  # DEBLEND_MINCONT: parts neighbours from the galaxy
+_REACH = 3.0  # standard deviations of a galaxy's light within which a part belongs to it
 _MARGIN = 2  # pixels around a footprint
 
 
@@ -44,8 +44,8 @@ def galaxies(image):
     """Find the galaxies of an image.
 
     The stack of all bands, each divided by its sky rms, is smoothed with a boxcar of 5 pixels; connected regions above 3 sigma, of at
-    least 30 pixels, are galaxies. A region is parted with SExtractor's deblending (minimum contrast 0.05); a part whose centre lies
-    within 2.5 standard deviations of a brighter one's light, along that direction, is joined to it again, so that neighbours are cut
+    least 30 pixels, are galaxies. A region is parted with SExtractor's deblending (minimum contrast 0.01); a part whose centre lies
+    within 3 standard deviations of a brighter one's light, along that direction, is joined to it again, so that neighbours are cut
     off and bright clumps are not. Up to 128 pixels a side an image shows one galaxy, the one nearest to its middle; in larger ones
     every one counts.
 
@@ -65,7 +65,7 @@ def galaxies(image):
     >>> from astroclumps.testing import example_image
     >>> [galaxy] = galaxies(example_image())
     >>> round(galaxy.x), round(galaxy.y)
-    (36, 35)
+    (33, 35)
     """
     from scipy import ndimage
 
