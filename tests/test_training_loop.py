@@ -293,3 +293,9 @@ def test_an_empty_folder_has_no_checkpoint(tmp_path):
 def test_only_the_last_checkpoint_is_kept(tmp_path):
     loop(tmp_path).run()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["best.safetensors", "state.json", "step-0000012.safetensors"]
+
+
+def test_a_run_of_other_settings_is_refused(tmp_path):
+    loop(tmp_path, n_steps=4, every=2).run()
+    with pytest.raises(ValueError, match="holds a run with .*'n_steps': 4.* this one has .*'n_steps': 6"):
+        loop(tmp_path, n_steps=6, every=2).run()

@@ -152,10 +152,28 @@ class TrainingLoop:
         -------
         history : list of dict
             One entry a validation: step, loss, seconds, and what ``validate`` gave. The network then holds the best weights.
+
+        Raises
+        ------
+        ValueError
+            The folder holds a run with another seed, number of steps, learning rate or precision.
+
+        Raises
+        ------
+        ValueError
+            The folder holds a run with another seed, number of steps, learning rate or precision.
         """
         from tqdm import tqdm
 
-        state = self.checkpoint.load(self.network, self.optimiser) or {"step": 0, "history": [], "best": -np.inf, "since": 0}
+        settings = {"n_steps": self.n_steps, "learning_rate": self.learning_rate, "seed": self.seed, "bfloat16": self.bfloat16}
+        state = self.checkpoint.load(self.network, self.optimiser)
+        if state is None:
+            state = {"step": 0, "history": [], "best": -np.inf, "since": 0, "settings": settings}
+        elif state.get("settings", settings) != settings:
+            raise ValueError(
+                f"{self.checkpoint.folder} holds a run with {state['settings']}, this one has {settings}; go on with the same settings, or "
+                "choose another folder"
+            )
         done = state["step"] >= self.n_steps or self._tired(state)
         if not done:
             loader = torch.utils.data.DataLoader(
