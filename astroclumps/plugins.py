@@ -163,8 +163,8 @@ def create(kind: str, name: str, **options: Any) -> Any:
     Examples
     --------
     >>> from astroclumps import plugins
-    >>> plugins.create("detectors", "contrast", n_sigma=3.0)  # doctest: +ELLIPSIS
-    ContrastDetector(...n_sigma=3.0...)
+    >>> plugins.create("detectors", "contrast", n_sigma=3.0).n_sigma
+    3.0
     """
     point = _point(kind, name)
     target = _load(point, kind)

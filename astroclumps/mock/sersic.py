@@ -76,7 +76,7 @@ class SersicMocks:
     >>> from astroclumps import SersicMocks
     >>> mocks = SersicMocks(seed=1)
     >>> image, truth = mocks.image(3)
-    >>> image.shape
+    >>> image.data.shape
     (7, 64, 64)
     >>> truth.colnames[:4]
     ['id', 'x', 'y', 'longevity']
