@@ -20,7 +20,7 @@ from photutils.aperture import ApertureStats, CircularAnnulus, CircularAperture,
 from astroclumps import ClumpPhotometry, MultiBandImage, bands, catalog
 from astroclumps.mock.psf import moffat
 from astroclumps.mock.sky import CANDELS_CORRELATION, CANDELS_RMS, SkyModel
-from astroclumps.photometry import aperture, empty, kernels
+from astroclumps.photometry import aperture, empty, kernels, sky_kernels
 from astroclumps.photometry.background import INNER, OUTER, masked_discs, ring
 
 LIMIT = 5.0
@@ -67,7 +67,7 @@ def photutils_sums(image, x, y, near):
 
 def photutils_fluxes_and_errors(image, x, y, occupied, empty_x, empty_y):
     fluxes = photutils_fluxes(image, x, y)
-    scatter, _ = kernels.clipped_scatter(photutils_sums(image, empty_x, empty_y, occupied))
+    scatter, _ = sky_kernels.clipped_scatter(photutils_sums(image, empty_x, empty_y, occupied))
     return fluxes, scatter
 
 

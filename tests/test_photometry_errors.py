@@ -43,7 +43,7 @@ def test_errors_are_those_of_planted_sources_in_correlated_noise(crowd, radius):
     pull = (fluxes(measured, bands=COLUMNS) - 0.3) / fluxes(measured, "flux_err", bands=COLUMNS)
     assert pull.shape == (3, 324)
     np.testing.assert_allclose(pull.std(axis=1), 1, atol=0.15)
-    np.testing.assert_allclose(pull.mean(axis=1), 0, atol=0.3)
+    np.testing.assert_allclose(pull.mean(axis=1), 0, atol=0.2)  # 3.6 standard errors
 
 
 def test_errors_from_sky_pixels_agree_with_those_from_empty_apertures(crowd, monkeypatch):
@@ -97,9 +97,9 @@ def test_sources_are_masked_and_empty_places_lie_beside_them(crowd):
     px, py = empty.empty_places(~mask, 3.0, rng=np.random.default_rng(0))
     assert len(px) > 300
     distance = np.hypot(px[:, None] - x, py[:, None] - y)
-    assert distance.min() > 3.5
+    assert distance.min() > 3.0
     apart = np.hypot(px[:, None] - px, py[:, None] - py) + 99 * np.eye(len(px))
-    assert apart.min() > 3.0
+    assert apart.min() > 3.0 - np.sqrt(2)  # pixels are a radius apart, and each place lies somewhere in its pixel
 
 
 def test_noise_alone_is_hardly_masked():

@@ -83,7 +83,7 @@ def test_medians_are_those_of_numpy(size):
     rng = np.random.default_rng(size)
     for values in (rng.normal(size=size), rng.integers(0, 3, size).astype(float)):
         plane = np.full((1, 9, 9), np.nan, dtype=np.float32)
-        assert kernels._median(values.copy(), size) == np.median(values), plane.shape
+        assert kernels.median(values.copy(), size) == np.median(values), plane.shape
 
 
 # planted sources
@@ -93,13 +93,13 @@ FIELD = [add_stars(np.zeros((128, 128)), width, *POSITIONS, 1.0) for width in WI
 
 
 @pytest.mark.parametrize("radius", [3, 4, 5])
-@pytest.mark.parametrize(("level", "slope"), [(0.0, 0.0), (0.3, 0.0), (0.3, 1e-4)])
+@pytest.mark.parametrize(("level", "slope"), [(0.0, 0.0), (0.3, 0.0), (0.3, 2e-5)])
 def test_point_sources_are_recovered_within_one_percent(radius, level, slope):
     gradient = level + slope * (np.arange(128) - 64)[None, :] - 0.5 * slope * (np.arange(128) - 64)[:, None]
     planes = [stars + gradient for stars in FIELD]
     scene = image(planes, bands=BANDS, psf=np.array(WIDTHS) * u.arcsec)
     measured = ClumpPhotometry(radius=radius * u.pix).measure(scene, table(*POSITIONS))
-    np.testing.assert_allclose(fluxes(measured, bands=COLUMNS), 1, rtol=0.01 if slope == 0 else 0.02)
+    np.testing.assert_allclose(fluxes(measured, bands=COLUMNS), 1, rtol=0.01)
 
 
 def test_point_sources_are_recovered_without_a_background():

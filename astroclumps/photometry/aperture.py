@@ -40,9 +40,9 @@ class ClumpPhotometry:
     background : {'annulus', 'none'}, default 'annulus'
         ``'annulus'`` as above; a ring with fewer than 10 good pixels is widened outwards. ``'none'`` subtracts nothing.
     aperture_correction : bool, default True
-        Divide each flux by what the same measurement, with the same pixels and the same ring, gives for a point source of
-        unit flux at the clump's position. It needs the image's point-spread function. Right for clumps that are not resolved;
-        for larger ones the flux is a lower limit.
+        Give the whole flux of the point source that explains the measurement: its light beyond the aperture is added, and
+        its light in the ring is not taken for background. It needs the image's point-spread function. Right for clumps that
+        are not resolved; for larger ones the flux is a lower limit.
     seed : int, default 0
         Of the places of empty apertures.
 
@@ -108,8 +108,8 @@ class ClumpPhotometry:
         Returns
         -------
         clumps : `~astropy.table.QTable`
-            A copy, all rows kept, with ``flux_{band}``, ``flux_err_{band}``, ``background_{band}`` (per pixel, as subtracted)
-            in uJy and ``flags``. What is missing of an aperture is made up with the light of a point source. A flux is NaN
+            A copy, all rows kept, with ``flux_{band}``, ``flux_err_{band}``, ``background_{band}`` (the median of the
+            ring, per pixel) in uJy and ``flags``. What is missing of an aperture is made up with the light of a point source. A flux is NaN
             where less than half of the aperture lies in the image, where 20% or more of that are masked, where half of a
             point source's light would fall on such pixels, or where no background could be found.
 
@@ -183,15 +183,19 @@ class ClumpPhotometry:
         return flux, error, level, self._flags(image, flux, part, inside, x, y, radius, ring)
 
     def _flux(self, part, inside, radius):
-        """Flux (NaN where not usable), where it is usable, and what it was divided by."""
+        """Flux (NaN where not usable), where it is usable, and what is left of a point source of unit flux."""
         whole = np.pi * radius**2
         with np.errstate(divide="ignore", invalid="ignore"):
             light = part["psf_in"] / part["psf_all"]
-            norm = part["psf_in"] - part["area"] * part["psf_background"] if self.aperture_correction else light
+            if self.aperture_correction:
+                norm = part["psf_in"] - part["area"] * part["psf_background"]
+                flux = (part["sum"] - part["area"] * part["clean"]) / part["psf_in"]
+            else:
+                norm = light
+                flux = (part["sum"] - part["area"] * part["background"]) / light
             usable = (inside >= _LEAST_INSIDE * whole) & (part["area"] > (1 - _MOST_MASKED) * inside) & (light >= _LEAST_LIGHT)
             usable &= np.isfinite(part["background"]) & (norm >= _LEAST_NORM)
-            flux = np.where(usable, (part["sum"] - part["area"] * part["background"]) / norm, np.nan)
-        return flux, usable, norm
+        return np.where(usable, flux, np.nan), usable, norm
 
     def _check_width(self, image, norm, *, whole):
         """Warn of an aperture too small for the PSF, judged where all of it could be used."""
@@ -239,6 +243,7 @@ _FIELDS = {
     "area": kernels.AREA,
     "background": kernels.BACKGROUND,
     "n_background": kernels.N_BACKGROUND,
+    "clean": kernels.CLEAN,
     "psf_in": kernels.PSF_IN,
     "psf_all": kernels.PSF_ALL,
     "psf_background": kernels.PSF_BACKGROUND,

@@ -77,8 +77,8 @@ def aperture_noise(radius, inner, outer, correlation) -> ApertureNoise:
     --------
     >>> from astroclumps.photometry.covariance import aperture_noise
     >>> white = aperture_noise(3.0, 4.0, 6.0, 0.0)
-    >>> round(white.aperture, 1), round(float(white.variance(28.3, 63)), 1)  # overlaps squared; with the median's part
-    (25.5, 45.5)
+    >>> round(white.aperture, 1), round(float(white.variance(28.3, 63)), 1)  # of the sum; with that of the median
+    (25.2, 45.2)
     """
     phases = (0.0, 0.25, 0.5)
     parts = [_at_phase(radius, inner, outer, correlation, x, y) for x in phases for y in phases]

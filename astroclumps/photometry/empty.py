@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from . import kernels
+from . import kernels, sky_kernels
 from .covariance import aperture_noise
 
 __all__ = ["LEAST_PLACES", "MOST_PLACES", "empty_places", "flux_noise", "source_mask"]
@@ -40,7 +40,7 @@ def source_mask(image):
     from scipy.ndimage import binary_dilation, gaussian_filter, label
 
     data, mask = np.ascontiguousarray(image.data), np.ascontiguousarray(image.mask)
-    bins, bad = kernels.binned_stack(data, mask, _scale(data, mask), _BIN)
+    bins, bad = sky_kernels.binned_stack(data, mask, _scale(data, mask), _BIN)
     seen = np.isfinite(bins)
     if not seen.any():
         return np.ones(bad.shape, dtype=bool)
@@ -62,7 +62,7 @@ def _scale(data, mask):
     step += 1 - step % 2  # does not run down a column
     values = data.reshape(len(data), -1)[:, ::step].astype(float)
     values[mask.reshape(len(data), -1)[:, ::step] | (values == 0)] = np.nan
-    scatter, _ = kernels.clipped_scatter(values)
+    scatter, _ = sky_kernels.clipped_scatter(values)
     some = scatter > 0
     scale[some] = 1 / scatter[some]
     return scale
@@ -104,7 +104,7 @@ def empty_places(free, radius, *, rng):
     numbers = rng.permutation(size) if size <= _CANDIDATES else rng.integers(0, size, _CANDIDATES)
     rows, columns = np.divmod(numbers, free.shape[1])
     dx, dy = rng.uniform(-0.5, 0.5, (2, len(numbers)))
-    chosen = kernels.places(free, rows, columns, dx, dy, float(radius), _SEPARATION * radius, MOST_PLACES)
+    chosen = sky_kernels.places(free, rows, columns, dx, dy, float(radius), _SEPARATION * radius, MOST_PLACES)
     return columns[chosen] + dx[chosen], rows[chosen] + dy[chosen]
 
 
@@ -168,7 +168,7 @@ def _noise(radius, ring, correlation):
 def _pixels(image, x, y, radius, background):
     """Scatter of the pixels in the empty apertures, and correlation of neighbours; NaN where there are none."""
     data, mask = np.ascontiguousarray(image.data), np.ascontiguousarray(image.mask)
-    sums = kernels.neighbour_products(data, mask, x, y, float(radius), background)
+    sums = sky_kernels.neighbour_products(data, mask, x, y, float(radius), background)
     with np.errstate(invalid="ignore", divide="ignore"):
         variance = sums[:, 0] / sums[:, 1]
         return np.sqrt(variance), (sums[:, 2] / sums[:, 3]) / variance
@@ -184,7 +184,7 @@ def _amplitudes(fields, noises, ring, known):
         variance *= fields[:, :, kernels.VARIANCE]
     with np.errstate(invalid="ignore", divide="ignore"):
         values = (fields[:, :, kernels.SUM] - area * background) / np.sqrt(variance)
-    return kernels.clipped_scatter(np.where(use, values, np.nan))
+    return sky_kernels.clipped_scatter(np.where(use, values, np.nan))
 
 
 def _from_sky(image, bands, pixel, correlation):

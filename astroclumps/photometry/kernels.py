@@ -1,6 +1,5 @@
-"""The loops of aperture photometry: exact overlap of circle and pixel, sums in all bands, medians of rings, empty places.
+"""The loops of aperture photometry: exact overlap of circle and pixel, sums in all bands, medians of rings.
 
-All compiled loops stand in this one file, because numba's cache looks only at the file of the function that is called.
 Positions are in pixels, (0, 0) is the centre of the first pixel; areas in pixels.
 """
 
@@ -11,6 +10,7 @@ from astroclumps.jit import compiled
 __all__ = [
     "AREA",
     "BACKGROUND",
+    "CLEAN",
     "N_BACKGROUND",
     "N_FIELDS",
     "PSF_ALL",
@@ -19,16 +19,13 @@ __all__ = [
     "SUM",
     "VARIANCE",
     "aperture_sums",
-    "binned_stack",
     "circle_overlap",
-    "clipped_scatter",
     "discs",
-    "neighbour_products",
-    "places",
+    "median",
 ]
 
-N_FIELDS = 8
-SUM, AREA, BACKGROUND, N_BACKGROUND, PSF_IN, PSF_ALL, PSF_BACKGROUND, VARIANCE = range(N_FIELDS)
+N_FIELDS = 9
+SUM, AREA, BACKGROUND, N_BACKGROUND, CLEAN, PSF_IN, PSF_ALL, PSF_BACKGROUND, VARIANCE = range(N_FIELDS)
 
 
 @compiled
@@ -68,7 +65,7 @@ def circle_overlap(x, y, r, x0, y0, weights, corners):
 
 
 @compiled
-def _median(values, n):
+def median(values, n):
     """Median of the first n values, which are put into another order."""
     k = n // 2
     low, high = 0, n - 1
@@ -96,36 +93,6 @@ def _median(values, n):
     for i in range(1, k):
         below = max(below, values[i])
     return 0.5 * (below + values[k])
-
-
-@compiled
-def clipped_scatter(values):
-    """Scatter of each row about its median, cut at 3 sigma, and the numbers of values that are not NaN; shapes (row,)."""
-    scatter = np.full(values.shape[0], np.nan)
-    numbers = np.zeros(values.shape[0], dtype=np.int64)
-    work = np.empty(values.shape[1])
-    for row in range(values.shape[0]):
-        n = 0
-        for value in values[row]:
-            if not np.isnan(value):
-                work[n] = value
-                n += 1
-        numbers[row] = n
-        if n == 0:
-            continue
-        centre = _median(work, n)
-        for i in range(n):
-            work[i] = abs(work[i] - centre)
-        sigma = 1.4826 * _median(work, n)  # of the median distance, for a normal distribution
-        for _ in range(5):
-            square, kept = 0.0, 0
-            for i in range(n):
-                if work[i] <= 3 * sigma:
-                    square += work[i] ** 2
-                    kept += 1
-            sigma = np.sqrt(square / kept) / 0.9866  # the rms of a normal distribution cut at 3 sigma is 0.9866 of the whole
-        scatter[row] = sigma
-    return scatter, numbers
 
 
 @compiled
@@ -164,6 +131,31 @@ def _psf(table, band, v, u, fv, fu):
 
 
 @compiled
+def _clean(values, wings, n, work, total, area, light, background):
+    """Median of a ring without the wings of the point source whose flux that very median gives: a root, by secants.
+
+    ``total``, ``area`` and ``light`` are those of the aperture, the last for unit flux.
+    """
+    net = light - area * wings[:n].mean()
+    if net < 0.02:
+        return background
+    flux, last, last_gap = (total - area * background) / net, 0.0, 0.0
+    for step in range(12):
+        for p in range(n):
+            work[p] = values[p] - flux * wings[p]
+        background = median(work, n)
+        gap = (total - area * background) / light - flux
+        if abs(gap) <= 1e-6 * abs(flux):
+            break
+        slope = (gap - last_gap) / (flux - last) if step > 0 else -net / light
+        if not -1.5 < slope < -0.02:
+            slope = -net / light
+        last, last_gap = flux, gap
+        flux -= gap / slope
+    return background
+
+
+@compiled
 def aperture_sums(data, mask, sigma, near, x, y, radius, inner, outer, least, widest, table, oversampling):
     """Sum all bands in circles and take the median of the ring around each.
 
@@ -191,9 +183,9 @@ def aperture_sums(data, mask, sigma, near, x, y, radius, inner, outer, least, wi
     Returns
     -------
     fields : ndarray of float, shape (band, n, N_FIELDS)
-        Sum over the good part of the circle, area of that part, background per pixel (NaN if there is none), pixels in the
-        ring, and the same for a point source of unit flux: sum in the good part, in the whole circle, background. Last the mean
-        square of sigma.
+        Sum over the good part of the circle; area of that part; background per pixel (NaN if there is none); pixels in the
+        ring; the background without the light of a point source in the middle; for such a source of unit flux the sum in the
+        good part and in the whole circle, and its mean in the ring; the mean square of sigma.
     inside : ndarray of float, shape (n,)
         Area of the circle that lies in the image.
     """
@@ -209,11 +201,11 @@ def aperture_sums(data, mask, sigma, near, x, y, radius, inner, outer, least, wi
     rows, columns = np.empty(size, dtype=np.int64), np.empty(size, dtype=np.int64)
     wide_rows, wide_columns = np.empty(size, dtype=np.int64), np.empty(size, dtype=np.int64)
     kept = np.empty(size, dtype=np.int64)
-    values = np.empty(size)
+    values, wings, work = np.empty(size), np.empty(size), np.empty(size)
     has_psf, has_sigma = table.shape[0] > 0, sigma.shape[0] > 0
     centre = (table.shape[1] - 1) // 2
     for k in range(n):
-        fields[:, k, BACKGROUND] = np.nan
+        fields[:, k, BACKGROUND] = fields[:, k, CLEAN] = np.nan
         if not (-half - 1 < x[k] < nx + half and -half - 1 < y[k] < ny + half):
             continue
         cx, cy = int(np.floor(x[k] + 0.5)), int(np.floor(y[k] + 0.5))
@@ -249,7 +241,9 @@ def aperture_sums(data, mask, sigma, near, x, y, radius, inner, outer, least, wi
             fields[b, k, PSF_IN], fields[b, k, PSF_ALL] = psf_in, psf_all
             fields[b, k, VARIANCE] = square / area if area > 0 else np.nan
             if not outer > 0:
-                fields[b, k, BACKGROUND] = 0.0
+                fields[b, k, BACKGROUND] = fields[b, k, CLEAN] = 0.0
+                continue
+            if area == 0:
                 continue
             ring_rows, ring_columns, edge = rows, columns, outer
             m = _good(mask, b, rows, columns, n_ring, kept)
@@ -262,12 +256,14 @@ def aperture_sums(data, mask, sigma, near, x, y, radius, inner, outer, least, wi
                 continue
             for p in range(m):
                 values[p] = data[b, ring_rows[kept[p]], ring_columns[kept[p]]]
-            fields[b, k, BACKGROUND] = _median(values, m)
+                work[p] = values[p]
+            fields[b, k, BACKGROUND] = fields[b, k, CLEAN] = median(work, m)
             if has_psf:
                 for p in range(m):
                     row, column = ring_rows[kept[p]] - cy, ring_columns[kept[p]] - cx
-                    values[p] = _psf(table, b, v0 + row * oversampling, u0 + column * oversampling, fv, fu)
-                fields[b, k, PSF_BACKGROUND] = _median(values, m)
+                    wings[p] = _psf(table, b, v0 + row * oversampling, u0 + column * oversampling, fv, fu)
+                fields[b, k, PSF_BACKGROUND] = wings[:m].mean()
+                fields[b, k, CLEAN] = _clean(values, wings, m, work, total, area, psf_in, fields[b, k, BACKGROUND])
     return fields, inside
 
 
@@ -282,101 +278,3 @@ def discs(out, x, y, radius):
             for i in range(max(0, int(np.ceil(x[k] - radius))), min(nx - 1, int(np.floor(x[k] + radius))) + 1):
                 if (i - x[k]) ** 2 + (j - y[k]) ** 2 <= radius * radius:
                     out[j, i] = True
-
-
-@compiled
-def binned_stack(data, mask, scale, size):
-    """Mean over bins of size x size pixels of the sum of ``scale * data`` over the bands; NaN where more than half of the pixels are bad.
-
-    A pixel is bad if more than half of the bands with a scale above 0 are masked there, or all are exactly 0 (off the detector).
-    ``bad`` has the shape of the image.
-    """
-    n_band, ny, nx = data.shape
-    bins = np.full(((ny + size - 1) // size, (nx + size - 1) // size), np.nan, dtype=np.float32)
-    bad = np.zeros((ny, nx), dtype=np.bool_)
-    present = 0
-    for b in range(n_band):
-        present += scale[b] > 0
-    for row in range(bins.shape[0]):
-        for column in range(bins.shape[1]):
-            total, good, all_pixels = 0.0, 0, 0
-            for j in range(row * size, min(ny, (row + 1) * size)):
-                for i in range(column * size, min(nx, (column + 1) * size)):
-                    value, seen, zero = 0.0, 0, True
-                    for b in range(n_band):
-                        if scale[b] > 0 and not mask[b, j, i]:
-                            value += scale[b] * data[b, j, i]
-                            seen += 1
-                            zero = zero and data[b, j, i] == 0
-                    all_pixels += 1
-                    if 2 * seen < present or seen == 0 or zero:
-                        bad[j, i] = True
-                    else:
-                        total += value * np.sqrt(present / seen)
-                        good += 1
-            if 2 * good >= all_pixels and good > 0:
-                bins[row, column] = total / good
-    return bins, bad
-
-
-@compiled
-def places(free, rows, columns, dx, dy, clearance, separation, most):
-    """Choose centres whose surroundings are free, in the order of the candidates; numbers of those chosen.
-
-    A candidate is taken if every pixel within ``clearance`` is free and inside, and no centre within ``separation`` was taken before.
-    """
-    ny, nx = free.shape
-    taken = np.zeros((ny, nx), dtype=np.bool_)
-    chosen = np.empty(most, dtype=np.int64)
-    n = 0
-    reach, gap = int(np.ceil(clearance)), int(np.ceil(separation))
-    for k in range(len(rows)):
-        row, column = rows[k], columns[k]
-        if n == most:
-            break
-        if taken[row, column] or not free[row, column]:
-            continue
-        if row < reach or column < reach or row + reach >= ny or column + reach >= nx:
-            continue
-        clear = True
-        for j in range(-reach, reach + 1):
-            for i in range(-reach, reach + 1):
-                if (i - dx[k]) ** 2 + (j - dy[k]) ** 2 <= clearance * clearance and not free[row + j, column + i]:
-                    clear = False
-                    break
-            if not clear:
-                break
-        if not clear:
-            continue
-        chosen[n] = k
-        n += 1
-        for j in range(max(0, row - gap), min(ny, row + gap + 1)):
-            for i in range(max(0, column - gap), min(nx, column + gap + 1)):
-                if (i - column) ** 2 + (j - row) ** 2 < separation * separation:
-                    taken[j, i] = True
-    return chosen[:n]
-
-
-@compiled
-def neighbour_products(data, mask, x, y, radius, background):
-    """Sums of squares and of products of neighbouring pixels in circles, each with the number of terms, shape (band, 4)."""
-    n_band, ny, nx = data.shape
-    sums = np.zeros((n_band, 4))
-    for b in range(n_band):
-        for k in range(len(x)):
-            if not np.isfinite(background[b, k]):
-                continue
-            for j in range(max(0, int(np.ceil(y[k] - radius))), min(ny - 2, int(np.floor(y[k] + radius))) + 1):
-                for i in range(max(0, int(np.ceil(x[k] - radius))), min(nx - 2, int(np.floor(x[k] + radius))) + 1):
-                    if mask[b, j, i] or (i - x[k]) ** 2 + (j - y[k]) ** 2 > radius * radius:
-                        continue
-                    value = data[b, j, i] - background[b, k]
-                    sums[b, 0] += value * value
-                    sums[b, 1] += 1
-                    if not mask[b, j, i + 1]:
-                        sums[b, 2] += value * (data[b, j, i + 1] - background[b, k])
-                        sums[b, 3] += 1
-                    if not mask[b, j + 1, i]:
-                        sums[b, 2] += value * (data[b, j + 1, i] - background[b, k])
-                        sums[b, 3] += 1
-    return sums
