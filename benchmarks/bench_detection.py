@@ -64,7 +64,7 @@ def finders(weights):
         "FOLKLORE": peers.folklore,
         "sep": peers.sep_stack,
         "Guo et al. as published": guo,
-        "FOLKLORE as published": partial(peers.folklore, inside=False, smooth=None, percentiles=(50, 95), **published),
+        "FOLKLORE as published": partial(peers.folklore, inside=False, **published),
     }
 
 

@@ -1,7 +1,7 @@
 """Classical finders of clumps, to compare `UNetDetector` with: contrast (Guo et al. 2015), FOLKLORE and SExtractor.
 
 Each is a function of a `~astroclumps.image.MultiBandImage` that gives x, y (pixels) and a score by which its detections can be ranked.
-Default settings are those with the highest completeness at 90% purity on validation mocks among the ones in `SETTINGS`; run
+Default settings are those with the highest completeness at 90% purity on 500 validation mocks among the ones in `SETTINGS`; run
 ``python benchmarks/bench_detection.py --tune`` for the whole list. Each may leave out the galaxy's centre and what lies outside the
 galaxy, because all of them gain by it.
 """
@@ -20,7 +20,7 @@ CENTRE = 2.5  # pixels around the galaxy's centre in which a source is its bulge
 OPTICAL = ("F435W", "F606W", "F775W", "F850LP")
 
 
-def contrast(image, *, box=10, n_sigma=2.0, min_pixels=5, score="brightness"):
+def contrast(image, *, box=3, n_sigma=4.0, min_pixels=1, score="brightness"):
     """`ContrastDetector` with every source that it finds.
 
     Score: ``signal`` (peak over the clipped scatter), ``fraction`` (part of the galaxy's ultraviolet light) or ``brightness`` (that
@@ -36,8 +36,8 @@ def contrast(image, *, box=10, n_sigma=2.0, min_pixels=5, score="brightness"):
 
 
 def folklore(
-    image, *, bands=None, sigma_center=3.5, sigma_outer=4.0, sigma_split=6.0, min_area=3, window=20, smooth=None, percentiles=(50, 95),
-    min_filters=3, inside=True, score="mean",
+    image, *, bands=None, sigma_center=3.0, sigma_outer=3.5, sigma_split=4.0, min_area=3, window=6, smooth=None, percentiles=(50, 95),
+    min_filters=2, inside=True, score="brightness",
 ):  # fmt: skip
     """FOLKLORE 0.1.3: contrast with a median-filtered background in each band, matched across bands.
 
@@ -82,9 +82,12 @@ def folklore(
 
 
 def sep_stack(
-    image, *, bands="optical", mesh=16, threshold=3.0, min_pixels=5, deblending=0.005, kernel=True, inside=True, score="brightness"
+    image, *, bands="all", mesh="3b", threshold=4.0, min_pixels=1, deblending=0.005, kernel=False, inside=True, score="brightness"
 ):
     """SExtractor (`sep`) on the stack of some bands, each weighted by its inverse variance, after subtraction of a background.
+
+    With a background of its own, ``sep.Background``, it finds little inside galaxies; the boxcar serves it better, and makes a contrast
+    finder of it.
 
     ``bands``: ``ultraviolet`` (one band, by redshift), ``optical`` or ``all``. ``mesh`` in pixels is that of the background, 0 for
     none; a number with ``b`` (``"8b"``) subtracts a boxcar mean of that side instead. Score: ``signal`` (peak over the rms),
@@ -142,7 +145,7 @@ SETTINGS = {
         {"box": box, "n_sigma": n_sigma, "min_pixels": min_pixels}
         for box, n_sigma, min_pixels in (
             *((10, 2.0, 5), (6, 2.0, 5), (5, 3.0, 3), (5, 2.0, 3), (4, 3.0, 3), (4, 2.0, 3), (4, 2.0, 2)),
-            *((3, 3.0, 3), (3, 2.0, 3), (3, 2.0, 2), (3, 1.5, 3), (3, 2.5, 2), (3, 1.5, 2)),
+            *((3, 3.0, 3), (3, 2.0, 3), (3, 2.0, 2), (3, 1.5, 3), (3, 2.5, 2), (3, 3.0, 2), (3, 3.0, 1), (3, 4.0, 1), (3, 5.0, 1), (4, 4.0, 1)),
         )
     ],
     "folklore": [
@@ -167,6 +170,8 @@ SETTINGS = {
             *(("optical", "4b", 3.0, 3, False, 0.005), ("optical", "3b", 3.0, 3, False, 0.005), ("optical", "3b", 3.0, 3, False, 1e-4)),
             *(("optical", "3b", 2.0, 3, False, 0.005), ("optical", "3b", 3.0, 2, False, 0.005), ("optical", "3b", 2.0, 2, False, 0.005)),
             *(("optical", "3b", 4.0, 2, False, 0.005), ("optical", "3b", 4.0, 1, False, 0.005), ("all", "3b", 3.0, 2, False, 0.005)),
+            *(("optical", "3b", 3.0, 1, False, 0.005), ("optical", "3b", 5.0, 1, False, 0.005), ("all", "3b", 4.0, 1, False, 0.005)),
+            *(("optical", "4b", 4.0, 1, False, 0.005), ("optical", "3b", 4.0, 1, False, 0.05), ("optical", "3b", 4.0, 1, False, 1e-4)),
         )
     ],
 }
