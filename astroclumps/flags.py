@@ -26,6 +26,8 @@ class Flag(enum.IntFlag):
     """The classifier's stamp leaves the image and was padded."""
     LOW_EFFECTIVE = 128
     """The posterior rests on few effective samples."""
+    POOR_FIT = 256
+    """No model fits: chi squared of the best one is above what chance gives once in 10,000 times, or its mass is a limit of the prior."""
 
 
 def decode_flags(value) -> "tuple[str, ...] | list[tuple[str, ...]]":

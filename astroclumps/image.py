@@ -367,7 +367,10 @@ def _mask(mask, shape):
 def _redshift(redshift):
     if redshift is None:
         return None
-    redshift = float(redshift)
+    try:
+        redshift = float(u.Quantity(redshift, u.dimensionless_unscaled).value)
+    except (TypeError, ValueError):
+        raise ValueError(f"redshift must be a number such as 1.5, got {redshift!r}") from None
     if not (np.isfinite(redshift) and redshift >= 0):
         raise ValueError(f"redshift must be zero or positive, got {redshift}")
     return redshift

@@ -47,7 +47,7 @@ def load_network(build, spec, *, kind, device):
     Raises
     ------
     WeightsError
-        The card and the tensors do not make a network.
+        The card and the tensors do not make a network, or it does not give the known answer of the card.
     """
     import torch
 
@@ -66,7 +66,29 @@ def load_network(build, spec, *, kind, device):
         network.load_state_dict({k: torch.from_numpy(np.array(v)) for k, v in tensors.items()})
     except (RuntimeError, TypeError, ValueError) as exc:
         raise WeightsError(f"the tensors of weights {spec!r} do not fit the architecture of their card: {exc}") from exc
-    return network.eval().to(device=device, memory_format=torch.channels_last), card, device
+    network = network.eval()
+    _check_answer(network, card, spec)
+    return network.to(device=device, memory_format=torch.channels_last), card, device
+
+
+def _check_answer(network, card, spec):
+    """Compare the output for the seeded input with the one that the card knows; altered tensors give another."""
+    import torch
+
+    from .exceptions import WeightsError
+
+    known = card.get("known_answer")
+    if not known:
+        return
+    inputs = np.random.default_rng(known["seed"]).standard_normal(known["shape"]).astype(np.float32)
+    with torch.inference_mode():
+        out = torch.sigmoid(network(torch.from_numpy(inputs))).double()
+    for name, value in (("mean", float(out.mean())), ("max", float(out.max()))):
+        if not abs(value - known[name]) <= known["tolerance"]:
+            raise WeightsError(
+                f"weights {spec!r} do not give the known answer of their card: {name} {value:.6f} instead of {known[name]:.6f}; "
+                "the file was altered, get it again"
+            )
 
 
 @contextmanager

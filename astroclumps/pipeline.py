@@ -11,6 +11,7 @@ from astropy.table import QTable
 from . import catalog, plugins
 from .exceptions import CatalogError
 from .image import MultiBandImage
+from .photometry_grid import check_redshift
 
 __all__ = ["STAGES", "Pipeline", "PipelineResult"]
 
@@ -157,6 +158,8 @@ class Pipeline:
                 f"image {image.name!r} has no redshift, which the fit of stellar populations needs; "
                 "give MultiBandImage(..., redshift=1.5), or sed=None to leave the fit out"
             )
+        if self.sed is not None:
+            check_redshift(image.redshift)  # before the work starts
         clumps, segmentation, source_map = self._detect(image)
         reached = ["detected"]
         if self.classifier is not None:

@@ -36,7 +36,7 @@ from astroclumps.training.dataset import MockSet, make_mock_set
 PURITY = 0.9
 LEAD = 0.15  # by which the U-Net is to be above the best classical finder
 SETS = {"validation": (2, 1), "test": (3, 2)}  # seeds of the mocks and of their noise
-RATIOS = (0.005, 0.01, 0.02, 0.04, 0.08, 0.16, 0.5)  # clump over galaxy in the band of Guo et al. (2015)
+RATIOS = (0.0, 0.01, 0.02, 0.04, 0.08, 0.16, 1.0)  # clump over galaxy in the band of Guo et al. (2015)
 N_BOOTSTRAP = 1000
 BLANK = "b v i z f105 f125 f160".split()  # file names of the real sky, in the order of the bands
 KNOTS = {"clumpyA": ([(26.2, 28.1), (33.0, 32.4)], 5), "bigD_bar": ([(18.6, 42.3)], 8)}  # to be found within 2 px, and most detections
@@ -128,14 +128,15 @@ class Judged:
         }
 
     def by_ratio(self, ratios, draws):
-        """Completeness in each bin of flux ratio, its error, and the number of clumps."""
+        """Edges of each bin of flux ratio, its median ratio, number of clumps, completeness and error."""
         rows = []
         for low, high in pairwise(RATIOS):
             inside = [(r >= low) & (r < high) for r in ratios]
             hits = np.array([(f & i).sum() for f, i in zip(self.scan.found, inside, strict=True)])
             totals = np.array([i.sum() for i in inside])
             drawn = hits[draws].sum(axis=1) / np.maximum(totals[draws].sum(axis=1), 1)
-            rows.append([low, high, int(totals.sum()), float(hits.sum() / max(totals.sum(), 1)), float(drawn.std())])
+            middle = float(np.median(np.concatenate([r[i] for r, i in zip(ratios, inside, strict=True)])))
+            rows.append([low, high, middle, int(totals.sum()), float(hits.sum() / max(totals.sum(), 1)), float(drawn.std())])
         return rows
 
 
@@ -214,7 +215,7 @@ def show(report):
     rows = {name: entry["by_ratio"] for name, entry in report["finders"].items()}
     bins = next(iter(rows.values()))
     print(f"{'':24s} " + " ".join(f"{f'{low:g}-{high:g}':>12s}" for low, high, *_ in bins))
-    print(f"{'clumps':24s} " + " ".join(f"{n:12d}" for _, _, n, *_ in bins))
+    print(f"{'clumps':24s} " + " ".join(f"{n:12d}" for _, _, _, n, *_ in bins))
     for name, row in rows.items():
         print(f"{name:24s} " + " ".join(f"{f'{100 * c:.1f} ± {100 * e:.1f}':>12s}" for *_, c, e in row))
     if report["lead"]:
@@ -233,8 +234,7 @@ def figure(report, path):
     for (name, entry), marker in zip(report["finders"].items(), "osD^vP", strict=False):
         rows = np.array(entry["by_ratio"])
         style = {"linestyle": ":", "alpha": 0.7} if "published" in name else {}
-        x = 100 * np.sqrt(rows[:, 0] * rows[:, 1])
-        line = left.errorbar(x, 100 * rows[:, 3], 100 * rows[:, 4], marker=marker, capsize=2, label=name, **style)
+        line = left.errorbar(100 * rows[:, 2], 100 * rows[:, 4], 100 * rows[:, 5], marker=marker, capsize=2, label=name, **style)
         color = line.lines[0].get_color()
         if entry.get("curve"):
             right.plot(*(100 * np.array(entry["curve"])).T, color=color)

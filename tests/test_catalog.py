@@ -185,6 +185,7 @@ def test_flag_bits_are_fixed():
         "SED_FAILED": 32,
         "STAMP_EDGE": 64,
         "LOW_EFFECTIVE": 128,
+        "POOR_FIT": 256,
     }
 
 
@@ -195,7 +196,7 @@ def test_decode_flags():
     assert catalog.decode_flags([]) == []
 
 
-@pytest.mark.parametrize("value", [256, 257, -1])
+@pytest.mark.parametrize("value", [512, 513, -1])
 def test_unknown_flag_bits_are_errors(value):
     with pytest.raises(ValueError, match="unknown bits"):
         catalog.decode_flags(value)

@@ -310,7 +310,7 @@ def test_what_the_weights_saw_is_printed(cube, tmp_path, capsys, no_figure):
         (["--threshold", "0.5"], "no setting 'threshold'; its settings are ['box', 'n_sigma'"),
         (["--set", "detector.n_sigma=-1"], "n_sigma must be positive"),
         (["--bands", "F606W,F999W"], "F999W"),
-        (["--unit", "uJy"], "unit"),
+        (["--unit", "uJy"], "a cube states its own unit"),
         (["--x", "60", "--y", "60", "--size", "40"], "does not lie inside the image"),
         (["--format", "hdf"], "no image reader named 'hdf'; installed: ['bands', 'cube', 'folklore'"),
     ],

@@ -97,3 +97,27 @@ def test_threads_are_put_back_after_an_error():
     with pytest.raises(KeyError), conf.set_temp("n_jobs", before + 1), networks.threads():
         raise KeyError
     assert torch.get_num_threads() == before
+
+
+@pytest.mark.needs_torch
+def test_altered_tensors_do_not_give_the_known_answer(tmp_path):
+    torch = pytest.importorskip("torch", reason="needs torch")
+    from astroclumps import weights
+    from astroclumps.detection.network import UNet
+    from astroclumps.exceptions import WeightsError
+    from astroclumps.networks import load_network
+    from astroclumps.training.card import known_answer
+
+    torch.manual_seed(1)
+    network = UNet(2, filters=4, levels=2)
+    tensors = {k: v.numpy() for k, v in network.state_dict().items()}
+    card = {
+        "name": "x", "version": "1.0", "kind": "unet", "architecture": {"channels": 2, "filters": 4, "levels": 2},
+        "bands": ["F435W", "F160W"], "pixel_scale": 0.06, "threshold": 0.5, "known_answer": known_answer(network, (1, 2, 16, 16)),
+    }  # fmt: skip
+    good = weights.save(tmp_path / "good.safetensors", tensors, card)
+    assert load_network(UNet, str(good), kind="unet", device="cpu")[1]["name"] == "x"
+    tensors["last.bias"] = tensors["last.bias"] + 0.1
+    bad = weights.save(tmp_path / "bad.safetensors", tensors, card)
+    with pytest.raises(WeightsError, match="do not give the known answer"):
+        load_network(UNet, str(bad), kind="unet", device="cpu")

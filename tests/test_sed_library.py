@@ -254,3 +254,20 @@ def test_spectrum_is_the_best_model_and_fits_the_photometry():
         assert flux == pytest.approx(table[f"flux_{name.lower()}"][0].value, rel=0.1)
     with pytest.raises(ValueError, match="best_mass_formed is missing"):
         LibrarySED().spectrum(table[0], redshift=1.5)
+
+
+def test_what_no_model_fits_is_flagged():
+    table, _ = clump_table(3)
+    for name in NAMES:
+        table[f"flux_{name.lower()}"][0] *= 1e6  # beyond the heaviest mass of the prior
+        table[f"flux_err_{name.lower()}"][0] *= 1e6
+    table["flux_f775w"][1] *= 30  # no spectrum looks so
+    fitted = LibrarySED(n_models=20000).fit(table, redshift=1.5)
+    assert [bool(flag & Flag.POOR_FIT) for flag in fitted["flags"]] == [True, True, False]
+
+
+def test_a_column_that_only_looks_like_a_flux_is_left_alone():
+    table, _ = clump_table(2)
+    plain = LibrarySED(n_models=20000).fit(table, redshift=1.5)
+    table["flux_fraction"] = [0.1, 0.2]
+    assert np.array_equal(LibrarySED(n_models=20000).fit(table, redshift=1.5)["mass"], plain["mass"])

@@ -74,7 +74,10 @@ def read(job: Job, args):
     if args.bands:
         options["bands"] = [band.strip() for band in args.bands.split(",")]
     if args.unit:
-        options["unit"] = _unit(args.unit)
+        unit = _unit(args.unit)
+        if kind == "cube":
+            raise ValueError(f"{job.source.name}: a cube states its own unit (BUNIT); --unit is for FOLKLORE's cubes and files of one band")
+        options["unit"] = unit
     part = {"x": args.x, "y": args.y, "size": args.size} if args.size is not None else {}
     if kind == "bands":  # which then loads that part only
         options |= {"name": job.name, **part}

@@ -152,7 +152,7 @@ class BagpipesSED:
                 continue
             results = [self._fit_one(data.bands, data.flux[i], data.error[i], Prior(sfh=k, redshift=data.redshift[i])) for k in kinds]
             found.append(max(results, key=lambda one: one.log_evidence))
-        return fitted_table(photometry, data.redshift, found, who=history_line(self))
+        return fitted_table(photometry, data.redshift, found, n_bands=np.isfinite(data.error).sum(axis=1), who=history_line(self))
 
     def _fit_one(self, bands, flux, error, prior):
         pipes = _import()

@@ -139,7 +139,7 @@ class LibrarySED:
         -------
         table : `~astropy.table.QTable`
             A copy with the columns of the stage ``fitted``. Rows with fewer than two bands are NaN and flagged ``SED_FAILED``;
-            those with fewer than 100 effective samples are flagged ``LOW_EFFECTIVE``.
+            those with fewer than 100 effective samples are flagged ``LOW_EFFECTIVE``, those that no model fits ``POOR_FIT``.
         """
         data = measurements.read(photometry, redshift=redshift, error_floor=self.error_floor, who="LibrarySED")
         kinds = HISTORIES if self.sfh == "both" else (self.sfh,)
@@ -149,7 +149,7 @@ class LibrarySED:
                 libraries = [self.library(data.bands, data.redshift[i], sfh=kind) for kind in kinds]
                 results = [self._fit_one(library, data.flux[i], data.error[i]) for library in libraries]
                 found[i] = max(results, key=lambda one: one.log_evidence)
-        return fitted_table(photometry, data.redshift, found, who=history_line(self))
+        return fitted_table(photometry, data.redshift, found, n_bands=np.isfinite(data.error).sum(axis=1), who=history_line(self))
 
     def _fit_one(self, library, flux, error):
         from .mass_posterior import log_marginal

@@ -40,6 +40,14 @@ class Measurements(NamedTuple):
         return np.isfinite(self.error).sum(axis=1) >= _MIN_BANDS
 
 
+def _is_band(name):
+    try:
+        _bands.get(name)
+    except ValueError:
+        return False
+    return True
+
+
 def read(photometry, *, redshift, error_floor, who) -> Measurements:
     """Take fluxes and errors out of a table.
 
@@ -61,6 +69,8 @@ def read(photometry, *, redshift, error_floor, who) -> Measurements:
     names, columns = [], []
     for column in photometry.colnames:
         match = re.fullmatch(r"flux_(?!err_)(\w+)", column)
+        if match and f"flux_err_{match[1]}" not in photometry.colnames and not _is_band(match[1]):
+            continue  # another quantity, such as the flux_fraction of a detector
         if match and f"flux_err_{match[1]}" not in photometry.colnames:
             raise CatalogError(f"{who}: column {column} has no errors beside it; add flux_err_{match[1]}")
         if match:

@@ -5,12 +5,15 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from .. import catalog
+from .priors import LOG_MASS
 
 __all__ = ["Posterior", "best_parameters", "fitted_table", "history_line", "make_spectrum", "percentiles"]
 
 LEVELS = (0.16, 0.5, 0.84)
 _PARAMETERS = ("mass", "sfr", "age", "a_v", "metallicity")
 _BEST = ("mass_formed", "age", "tau", "a_v", "metallicity")
+_CHANCE = 1e-4  # of a chi squared above which a row is flagged POOR_FIT
+_NEAR_LIMIT = 0.02  # dex from the prior's limits of the mass formed, likewise
 _FEW = 100.0  # effective samples below which a row is flagged LOW_EFFECTIVE
 
 
@@ -68,7 +71,14 @@ def percentiles(values, weights, levels=LEVELS):
     return np.interp(levels, middle / weights.sum(), values)
 
 
-def fitted_table(photometry, redshifts, posteriors, *, who):
+def _is_poor(posterior, n_bands):
+    from scipy.stats import chi2
+
+    near = [abs(np.log10(posterior.best["mass_formed"]) - limit) < _NEAR_LIMIT for limit in LOG_MASS]
+    return any(near) or not posterior.chi2 <= chi2.isf(_CHANCE, n_bands)
+
+
+def fitted_table(photometry, redshifts, posteriors, *, n_bands, who):
     """A copy of the photometry with the columns of the stage ``fitted``.
 
     Parameters
@@ -78,6 +88,9 @@ def fitted_table(photometry, redshifts, posteriors, *, who):
     redshifts : ndarray, shape (n,)
     posteriors : sequence of `Posterior` or None
         None: the row could not be fitted; it becomes NaN and ``Flag.SED_FAILED``.
+    n_bands : sequence of int, shape (n,)
+        Measured bands of each row. A best model whose chi squared chance would give less than once in 10,000 times, or whose mass lies
+        within 0.02 dex of the prior's limits, sets ``Flag.POOR_FIT``.
     who : str
         Line of the table's history.
 
@@ -88,7 +101,8 @@ def fitted_table(photometry, redshifts, posteriors, *, who):
     table = photometry.copy()
     n = len(table)
     flags = np.array(table["flags"], dtype=np.int64) if "flags" in table.colnames else np.zeros(n, dtype=np.int64)
-    flags &= ~(int(catalog.Flag.SED_FAILED) | int(catalog.Flag.LOW_EFFECTIVE))
+    flags &= ~int(catalog.Flag.SED_FAILED | catalog.Flag.LOW_EFFECTIVE | catalog.Flag.POOR_FIT)
+    flags[[one is not None and _is_poor(one, k) for one, k in zip(posteriors, n_bands, strict=True)]] |= int(catalog.Flag.POOR_FIT)
     flags[[one is None for one in posteriors]] |= int(catalog.Flag.SED_FAILED)
     flags[[one is not None and one.n_effective < _FEW for one in posteriors]] |= int(catalog.Flag.LOW_EFFECTIVE)
     values = {"redshift": np.array(redshifts, dtype=float)}

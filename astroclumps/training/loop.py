@@ -157,11 +157,6 @@ class TrainingLoop:
         ------
         ValueError
             The folder holds a run with another seed, number of steps, learning rate or precision.
-
-        Raises
-        ------
-        ValueError
-            The folder holds a run with another seed, number of steps, learning rate or precision.
         """
         from tqdm import tqdm
 
