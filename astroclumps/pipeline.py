@@ -1,6 +1,7 @@
 """The main job: find, classify, measure and fit the clumps of an image."""
 
 from collections.abc import Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -9,7 +10,7 @@ import numpy as np
 from astropy.table import QTable
 
 from . import catalog, plugins
-from .exceptions import CatalogError
+from .exceptions import CatalogError, PluginError
 from .image import MultiBandImage
 from .photometry_grid import check_redshift
 
@@ -129,6 +130,8 @@ class Pipeline:
         ------
         ValueError
             The image has no redshift, or does not suit a stage.
+        PluginError
+            A plugin failed in a way that it should not.
         CatalogError
             A stage returned a table without its columns, with wrong units or with other clumps.
 
@@ -164,12 +167,15 @@ class Pipeline:
         reached = ["detected"]
         if self.classifier is not None:
             reached.append("classified")
-            clumps = self._next("classifier", reached, image, clumps, self.stages["classifier"].classify(image, clumps))
+            with self._border("classifier"):
+                classified = self.stages["classifier"].classify(image, clumps)
+            clumps = self._next("classifier", reached, image, clumps, classified)
         reached.append("measured")
         clumps = self._next("photometry", reached, image, clumps, self.stages["photometry"].measure(image, clumps))
         if self.sed is not None:
             reached.append("fitted")
-            fitted = self.stages["sed"].fit(clumps, redshift=image.redshift)
+            with self._border("sed"):
+                fitted = self.stages["sed"].fit(clumps, redshift=image.redshift)
             clumps = self._next("sed", reached, image, clumps, fitted)
         catalog.add_history(clumps, self._history(image))
         return PipelineResult(clumps, segmentation, source_map, image)
@@ -177,8 +183,9 @@ class Pipeline:
     def _detect(self, image):
         detector = self.stages["detector"]
         detailed = getattr(detector, "detect_with_maps", None)
-        found = detailed(image) if detailed is not None else None
-        clumps = detector.detect(image) if found is None else found.clumps
+        with self._border("detector"):
+            found = detailed(image) if detailed is not None else None
+            clumps = detector.detect(image) if found is None else found.clumps
         catalog.validate(clumps, "detected", who=self._who("detector"))
         if found is None:
             return clumps, _discs(clumps, image.data.shape[1:]), None
@@ -191,6 +198,14 @@ class Pipeline:
         if not np.array_equal(before["id"], after["id"]):
             raise CatalogError(f"{who}: the rows must stay; it was given id {list(before['id'])} and returned {list(after['id'])}")
         return after
+
+    @contextmanager
+    def _border(self, stage):
+        """Name the plugin in errors that no plugin should let out."""
+        try:
+            yield
+        except (ArithmeticError, AttributeError, LookupError) as exc:
+            raise PluginError(f"{self._who(stage)} failed: {type(exc).__name__}: {exc}") from exc
 
     def _who(self, stage):
         return "ClumpPhotometry" if stage == "photometry" else f"{stage} {getattr(self, stage)!r}"

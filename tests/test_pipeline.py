@@ -186,6 +186,22 @@ def test_a_plugin_that_loses_a_row_is_named(fakes, image):
         made.run(image)
 
 
+def test_a_plugin_that_breaks_in_its_work_is_named(fakes, image, monkeypatch):
+    def broken(self, image):
+        raise KeyError("oops")
+
+    monkeypatch.setattr(Marker, "detect", broken)
+    with pytest.raises(PluginError, match="detector 'marker' failed: KeyError: 'oops'"):
+        Pipeline(detector="marker", classifier=None, sed=None).run(image)
+
+
+def test_a_redshift_beyond_the_fits_is_said_before_the_work_starts(fakes, image, monkeypatch):
+    monkeypatch.setattr(Marker, "detect", lambda self, image: pytest.fail("the work has started"))
+    for redshift in (0.0, 100.0):
+        with pytest.raises(ValueError, match="redshift must lie above 0"):
+            Pipeline(detector="marker", classifier=None, sed="fitter").run(with_redshift(image, redshift))
+
+
 def test_an_unknown_plugin_lists_the_installed_ones():
     with pytest.raises(PluginError, match=r"no detector named 'zzz'; installed: \['contrast', 'unet'"):
         Pipeline(detector="zzz", classifier=None, sed=None)

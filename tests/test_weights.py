@@ -110,7 +110,7 @@ def test_no_default_is_told(package):
 
 def test_default_needs_the_kind(bundled):
     assert weights.entry("default", "unet").spec == "tiny:1.0"
-    with pytest.raises(WeightsError, match="no default weights for 'no kind'"):
+    with pytest.raises(WeightsError, match="'default' needs a kind, one of"):
         weights.entry("default")
 
 

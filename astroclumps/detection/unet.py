@@ -159,7 +159,8 @@ class UNetDetector:
         label[1:][keep] = np.arange(1, keep.sum() + 1)
         segmentation = label[segmentation]
         if not keep.any():
-            warnings.warn(f"UNetDetector found no clumps in {image.name!r}", NoClumpsWarning, stacklevel=3)
+            why = ": every pixel is masked" if image.mask.all() else ""
+            warnings.warn(f"UNetDetector found no clumps in {image.name!r}{why}", NoClumpsWarning, stacklevel=3)
         from astroclumps import __version__
         from astroclumps.weights import resolve, sha256
 

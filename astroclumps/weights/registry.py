@@ -97,7 +97,9 @@ def entry(spec: str, kind: str | None = None) -> Entry:
     wanted = spec
     if spec == "default":
         if kind not in defaults:
-            raise WeightsError(f"there are no default weights for {'no kind' if kind is None else kind!r}; {listed}")
+            if kind is None:
+                raise WeightsError(f"'default' needs a kind, one of {sorted(defaults)}; or give a name: {listed}")
+            raise WeightsError(f"there are no default weights for {kind!r}; {listed}")
         wanted = defaults[kind]
     name, _, version = wanted.partition(":")
     found = [item for item in known if item.name == name and version in ("", item.version)]
