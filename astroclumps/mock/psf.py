@@ -5,10 +5,11 @@ import numpy as np
 __all__ = ["MOFFAT_BETA", "moffat", "transfer_function"]
 
 MOFFAT_BETA = 3.0
-"""Exponent of the Moffat profile that stands for an HST or JWST PSF of which only the FWHM is known (ours).
+"""Exponent of the Moffat profile that stands for a PSF of which only the FWHM is known (ours; the mocks are made with it).
 
-Enclosed energies of the TinyTim and of the measured CANDELS PSFs at 0.18 arcsec (3 px of 0.06") lie within a few per cent
-of it; give the real PSF where colours matter at that level.
+Real HST PSFs have more light in their wings: within 0.18 arcsec (3 px of 0.06") the TinyTim and measured CANDELS PSFs hold 10-15% less (ACS)
+and 15-28% less (WFC3) than this profile of the same FWHM. Fluxes that are corrected with it are too low by as much in real
+images; give the real PSF as an array.
 """
 
 
