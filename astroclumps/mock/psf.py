@@ -7,9 +7,9 @@ __all__ = ["MOFFAT_BETA", "moffat", "transfer_function"]
 MOFFAT_BETA = 3.0
 """Exponent of the Moffat profile that stands for a PSF of which only the FWHM is known (ours; the mocks are made with it).
 
-Real HST PSFs have more light in their wings: within 0.18 arcsec (3 px of 0.06") the TinyTim and measured CANDELS PSFs hold 10-15% less (ACS)
-and 15-28% less (WFC3) than this profile of the same FWHM. Fluxes that are corrected with it are too low by as much in real
-images; give the real PSF as an array.
+Real HST PSFs have more light in their wings: within 0.18 arcsec (3 px of 0.06") the TinyTim and measured CANDELS PSFs hold 10-15%
+less (ACS) and 15-28% less (WFC3) than this profile of the same FWHM. Fluxes that are corrected with it are too low by about as much in
+real images; give the real PSF as an array.
 """
 
 
