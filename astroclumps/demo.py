@@ -7,6 +7,7 @@ program does and is no measure of how well: such galaxies are easier than most. 
 
 from pathlib import Path
 
+import numpy as np
 from astropy.table import QTable
 
 from .image import MultiBandImage
@@ -25,7 +26,7 @@ def demo_image() -> MultiBandImage:
     Returns
     -------
     `~astroclumps.MultiBandImage`
-        64 x 64 pixels of 0.06" in the paper's seven bands (section 3.2), with noise, PSF widths and redshift.
+        64 x 64 pixels of 0.06" in the paper's seven bands (section 3.2), with noise, PSFs and redshift.
 
     Examples
     --------
@@ -92,7 +93,7 @@ def write_demo(path, *, seed: int = _SEED, index: int = _INDEX) -> Path:
         data=image.data * image.unit,
         bands=image.bands,
         pixel_scale=image.pixel_scale,
-        psf=image.psf_fwhm.round(3),
+        psf=image.psf.astype(np.float32),
         redshift=round(image.redshift, 2),
         name="demo",
         meta={"made by": f"SersicMocks(seed={seed}).image({index})", "redshift of the mock": image.redshift},

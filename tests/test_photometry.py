@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from photometry_scenes import add_stars, field, fluxes, image, table
 
-from astroclumps import ClumpPhotometry, MultiBandImage, catalog
+from astroclumps import ClumpPhotometry, MultiBandImage, bands, catalog
 from astroclumps.catalog import Flag
 from astroclumps.exceptions import AstroclumpsWarning, CatalogError
+from astroclumps.photometry import correction
 from astroclumps.testing import example_image
 
 EDGE, OVERLAP, MASKED, NEGATIVE_FLUX, MISSING_BAND = (
@@ -18,12 +19,12 @@ EDGE, OVERLAP, MASKED, NEGATIVE_FLUX, MISSING_BAND = (
 )
 
 
-def masked_field(pixels, *, bands=(0, 1), **options):
+def masked_field(pixels, *, planes=(0, 1), **options):
     """A point source with masked pixels (y, x) that hold nonsense."""
     scene, clumps = field(**options)
     mask = np.zeros(scene.data.shape, dtype=bool)
     data = scene.data.copy()
-    for band in bands:
+    for band in planes:
         for pixel in pixels:
             mask[band][pixel] = True
             data[band][pixel] = 1e4
@@ -170,7 +171,7 @@ def test_masked_pixels_are_made_up_without_aperture_correction_too():
 
 
 def test_a_fifth_of_the_aperture_masked_in_one_band_is_too_much():
-    scene, clumps = masked_field([(30, 31), (30, 32), (30, 33), (31, 30), (31, 31), (31, 34)], bands=(1,))
+    scene, clumps = masked_field([(30, 31), (30, 32), (30, 33), (31, 30), (31, 31), (31, 34)], planes=(1,))
     measured = ClumpPhotometry().measure(scene, clumps)
     assert np.isfinite(measured["flux_f606w"])
     assert np.isnan(measured["flux_f160w"])
@@ -298,3 +299,38 @@ def test_an_aperture_far_too_small_for_the_psf_is_said():
     with pytest.warns(AstroclumpsWarning, match="Choose a larger radius"):
         measured = ClumpPhotometry().measure(image([plane, plane], psf=1.2 * u.arcsec), table([32.0], [32.0]))
     assert list(measured["flags"]) == [MISSING_BAND]
+
+
+# real point-spread functions
+
+PSF_FILES = {
+    "F606W": ("psf_acs_goods-s_f606w_30mas_centered.fits", 0.03),
+    "F775W": ("psf_acs_goods-s_f775w_30mas_centered.fits", 0.03),
+    "F850LP": ("psf_acs_goods-s_f850l_30mas_centered.fits", 0.03),
+    "F435W": ("psf_gs_old_acs_f435w_30mas_centered.fits", 0.03),
+    "F105W": ("gn_all_5epoch_f105w_v0.1.fits", 0.06),
+    "F125W": ("gn_all_5epoch_f125w_v0.1.fits", 0.06),
+    "F160W": ("gn_all_5epoch_f160w_v0.1.fits", 0.06),
+}
+
+
+@pytest.mark.real_data
+@pytest.mark.parametrize("band", PSF_FILES)
+def test_a_fwhm_stands_for_the_light_that_a_real_psf_holds(band, real_data):
+    from astropy.io import fits
+    from photutils.aperture import CircularAperture, aperture_photometry
+
+    from astroclumps import point_spread
+
+    name, scale = PSF_FILES[band]
+    psf = fits.getdata(real_data / "psf" / name).astype(float)
+    psf /= psf.sum()
+    centre = correction._centre(psf)[::-1]
+    fwhm = point_spread.fwhm(psf) * scale * u.arcsec
+    for width, at_018, at_030 in ((fwhm, 0.11, 0.07), (bands.get(band).psf_fwhm, 0.06, 0.04)):
+        scene = MultiBandImage(data=np.zeros((1, 9, 9)) * u.uJy, bands=[band], psf=width, pixel_scale=0.06 * u.arcsec)
+        model = correction.psf_tables(scene, half=12)[0][::5, ::5]
+        for radius, allowed in ((0.18, at_018), (0.30, at_030)):
+            real = aperture_photometry(psf, CircularAperture(centre, radius / scale))["aperture_sum"][0]
+            ours = aperture_photometry(model, CircularAperture((12, 12), radius / 0.06))["aperture_sum"][0]
+            assert ours == pytest.approx(real, rel=allowed), radius

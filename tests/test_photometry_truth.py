@@ -113,8 +113,8 @@ def test_point_sources_are_recovered_without_a_background():
 @pytest.mark.parametrize(("size", "centre"), [(41, (20.0, 20.0)), (40, (20.0, 20.0)), (42, (20.5, 20.5)), (41, (20.3, 19.8))])
 def test_a_psf_given_as_an_array_is_centred_on_its_own_core(size, centre):
     x, y = random_positions(3, 32, seed=4)
-    planes = [add_stars(np.zeros((96, 96)), width, x, y, 1.0) for width in (0.17, 0.3)]
-    kernels_ = np.array([star(width, *centre, (size, size)) for width in (0.17, 0.3)])
+    planes = [add_stars(np.zeros((96, 96)), width, x, y, 1.0, beta=3) for width in (0.17, 0.3)]
+    kernels_ = np.array([star(width, *centre, (size, size), beta=3) for width in (0.17, 0.3)])
     measured = ClumpPhotometry().measure(image(planes, psf=kernels_), table(x, y))
     np.testing.assert_allclose(fluxes(measured), 1, rtol=0.015)
 

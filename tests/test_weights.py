@@ -91,7 +91,9 @@ def test_the_other_kind_is_refused(bundled, tiny):
         weights.load("tiny", kind="cnn")
 
 
-@pytest.mark.parametrize("spec", ["zzz", "tiny:9.9", "", ":1.0", "../tiny", "tiny/../../x", "/etc/passwd", "tiny:1.0/..", "https://x.org/tiny"])
+@pytest.mark.parametrize(
+    "spec", ["zzz", "tiny:9.9", "", ":1.0", "../tiny", "tiny/../../x", "/etc/passwd", "tiny:1.0/..", "https://x.org/tiny"]
+)
 def test_an_unknown_name_lists_the_known_ones(bundled, spec):
     with pytest.raises(WeightsError, match=r"no weights named .*; registered: \['tiny:1\.0'\]"):
         weights.resolve(spec)

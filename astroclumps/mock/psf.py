@@ -5,16 +5,16 @@ import numpy as np
 __all__ = ["MOFFAT_BETA", "moffat", "transfer_function"]
 
 MOFFAT_BETA = 3.0
-"""Exponent of the Moffat profile that stands for a PSF of which only the FWHM is known (ours; the mocks are made with it).
+"""Exponent of the Moffat profile that blurs the mocks (ours).
 
 Real HST PSFs have more light in their wings: within 0.18 arcsec (3 px of 0.06") the TinyTim and measured CANDELS PSFs hold 10-15%
-less (ACS) and 15-28% less (WFC3) than this profile of the same FWHM. Fluxes that are corrected with it are too low by about as much in
-real images; give the real PSF as an array.
+less (ACS) and 15-28% less (WFC3) than this profile of the same FWHM. Photometry takes another exponent for them:
+`astroclumps.photometry.correction.WING_BETA`.
 """
 
 
-def moffat(fwhm, *, size, pixel_scale, beta=MOFFAT_BETA):
-    """Moffat profile of unit sum, integrated over pixels.
+def moffat(fwhm, *, size, pixel_scale, beta=MOFFAT_BETA, truncated=True):
+    """Moffat profile, integrated over pixels.
 
     Parameters
     ----------
@@ -26,6 +26,8 @@ def moffat(fwhm, *, size, pixel_scale, beta=MOFFAT_BETA):
         Arcsec per pixel.
     beta : float, optional
         Exponent, larger than 1.
+    truncated : bool, optional
+        Whether the sum over the grid is one, else the integral over the plane, of which a part lies outside. Default True.
 
     Returns
     -------
@@ -46,7 +48,9 @@ def moffat(fwhm, *, size, pixel_scale, beta=MOFFAT_BETA):
     alpha = fwhm / (2 * np.sqrt(2 ** (1 / beta) - 1))
     profile = (1 + (axis[:, None] ** 2 + axis**2) / alpha**2) ** -beta
     psf = profile.reshape(size, fine, size, fine).sum(axis=(1, 3))
-    return psf / psf.sum()
+    if truncated:
+        return psf / psf.sum()
+    return psf * (beta - 1) / np.pi * (pixel_scale / fine / alpha) ** 2
 
 
 def transfer_function(psf, shape):

@@ -125,12 +125,14 @@ class SersicMocks:
         Returns
         -------
         image : `~astroclumps.image.MultiBandImage`
-            In uJy, with redshift and PSF.
+            In uJy, with redshift and the point-spread functions it was blurred with, 31 x 31 pixels.
         truth : `~astropy.table.QTable`
             One row a clump: id, x, y, longevity ('LLC', 'SLC'), mass (surviving), sfr, age, a_v, uv_ratio, r_norm (radius
             over R_e), flux_{band}.
         """
         from astroclumps.image import MultiBandImage
+
+        from .psf import moffat
 
         mock = self.mock(index)
         noise = mock.sky.sample(self.shape, rng=self._rng(index, 1), source=mock.data)
@@ -138,7 +140,7 @@ class SersicMocks:
             data=(mock.data + noise) * u.uJy,
             bands=self.bands,
             pixel_scale=self.pixel_scale,
-            psf=mock.psf_fwhm * u.arcsec,
+            psf=np.stack([moffat(width, size=31, pixel_scale=self.pixel_scale.to_value(u.arcsec)) for width in mock.psf_fwhm]),
             redshift=mock.redshift,
             name=f"sersic-{self.seed}-{index}",
         )

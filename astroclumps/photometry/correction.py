@@ -5,12 +5,18 @@ from functools import lru_cache
 import astropy.units as u
 import numpy as np
 
-__all__ = ["OVERSAMPLING", "psf_tables"]
+__all__ = ["OVERSAMPLING", "WING_BETA", "psf_tables"]
 
 OVERSAMPLING = 5
 """Samples of a table per pixel; odd, so that one of them lies in the centre."""
 
-_WIDE = 6.0  # FWHM from the centre to which a Moffat profile is normalised: 0.1% lies outside
+WING_BETA = 1.8
+"""Exponent of the Moffat profile that stands for a PSF of which only the FWHM is known (ours).
+
+With the bands' default FWHM the light within 0.18 arcsec (3 px of 0.06") agrees with that of the GOODS-S ACS and measured CANDELS
+WFC3 PSFs to 3% (F160W 6%); with the FWHM of those files to 11% within 0.18 and 7% within 0.30 arcsec. HST's wings want a lower exponent
+than the usual 2.5 to 4.8 of ground-based seeing.
+"""
 
 
 def psf_tables(image, *, half):
@@ -19,7 +25,7 @@ def psf_tables(image, *, half):
     Parameters
     ----------
     image : `~astroclumps.image.MultiBandImage`
-        Its ``psf`` is taken, centred on its own peak, else a Moffat profile of its ``psf_fwhm`` (`astroclumps.mock.psf`).
+        Its ``psf`` is taken, centred on its own peak, else a Moffat profile of its ``psf_fwhm`` with the exponent `WING_BETA`.
     half : int
         Reach of the table in pixels.
 
@@ -36,7 +42,7 @@ def psf_tables(image, *, half):
     >>> image = MultiBandImage(data=np.zeros((1, 9, 9)) * u.uJy, bands=["F160W"], psf=0.17 * u.arcsec)
     >>> table = psf_tables(image, half=20)[0]
     >>> round(float(table[::5, ::5].sum()), 2)
-    1.0
+    0.98
     """
     if image.psf is not None:
         planes = np.ascontiguousarray(image.psf, dtype=float)
@@ -53,10 +59,9 @@ def _moffat(fwhm, half):
     from astroclumps.mock.psf import moffat
 
     n = OVERSAMPLING
-    reach = max(half + 1, int(np.ceil(_WIDE * fwhm)))
-    fine = moffat(fwhm, size=(2 * reach + 1) * n, pixel_scale=1 / n)
+    fine = moffat(fwhm, size=(2 * half + 1) * n, pixel_scale=1 / n, beta=WING_BETA, truncated=False)
     table = uniform_filter(fine, n, mode="constant") * n**2
-    edge = (len(table) - (2 * half * n + 1)) // 2
+    edge = (n - 1) // 2
     return table[edge:-edge, edge:-edge]
 
 
