@@ -66,8 +66,8 @@ class ClumpPhotometry:
     >>> from astroclumps import ClumpPhotometry, MultiBandImage, catalog
     >>> from astroclumps.mock.psf import moffat
     >>> noise = np.random.default_rng(1).normal(0, 1e-3, (1, 65, 65))
-    >>> star = 0.5 * moffat(0.17, size=65, pixel_scale=0.06)
-    >>> image = MultiBandImage(data=(noise + star) * u.uJy, bands=["F160W"], psf=0.17 * u.arcsec)
+    >>> psf = moffat(0.17, size=65, pixel_scale=0.06)
+    >>> image = MultiBandImage(data=(noise + 0.5 * psf) * u.uJy, bands=["F160W"], psf=psf)
     >>> clumps = catalog.make_table("detected", 1)
     >>> clumps["x"] = clumps["y"] = [32.0] * u.pix
     >>> measured = ClumpPhotometry(radius=3 * u.pix).measure(image, clumps)
