@@ -6,6 +6,10 @@ Public names are loaded on first use, so that ``import astroclumps`` stays light
 from importlib import import_module as _import_module
 
 _LAZY = {
+    "Snapshot": "simulation.snapshot",
+    "ClumpFinder3D": "simulation.finder",
+    "ClumpTracker": "simulation.tracking",
+    "SyntheticSuite": "synthetic.suite",
     "MultiBandImage": "image",
     "UNetDetector": "detection.unet",
     "ContrastDetector": "detection.contrast",
@@ -17,7 +21,7 @@ _LAZY = {
     "Pipeline": "pipeline",
     "conf": "config",
 }
-_MODULES = ("bands", "catalog", "plotting", "plugins", "starlight", "weights")
+_MODULES = ("bands", "catalog", "plotting", "plugins", "starlight", "survival", "weights")
 
 __all__ = ["__version__", *_LAZY, *_MODULES]
 
