@@ -1,7 +1,8 @@
 """The schema of clump tables: one list of columns that makes them, checks them and documents them.
 
 A catalogue is a plain `~astropy.table.QTable`. Each stage adds its columns: ``detected``, ``classified``, ``measured``, ``fitted``;
-``id`` is the key and never changes. `astroclumps.catalog.read` and `astroclumps.catalog.write` keep units, sky positions and history.
+``id`` is the key and never changes. Clumps in three dimensions have stages of their own, ``found`` and ``tracked``.
+`astroclumps.catalog.read` and `astroclumps.catalog.write` keep units, sky positions and history.
 
 Examples
 --------
@@ -23,19 +24,23 @@ from astropy.table import QTable
 
 from .catalog_io import read, to_regions, write
 from .exceptions import CatalogError
-from .flags import Flag, decode_flags
-from .schema import COLUMNS, STAGES, Column, band_columns, columns, describe
+from .flags import Flag, Flag3D, decode_flags
+from .schema import COLUMNS, COLUMNS_3D, STAGES, STAGES_3D, Column, band_columns, columns, describe, known_columns
 
 __all__ = [
     "COLUMNS",
+    "COLUMNS_3D",
     "STAGES",
+    "STAGES_3D",
     "Column",
     "Flag",
+    "Flag3D",
     "add_history",
     "band_columns",
     "columns",
     "decode_flags",
     "describe",
+    "known_columns",
     "make_table",
     "read",
     "to_regions",
@@ -98,7 +103,8 @@ def validate(table: QTable, stage: "str | Iterable[str]", *, who: str, bands: It
     Raises
     ------
     CatalogError
-        If a column is missing, has another unit or kind of data, is masked, if ids are not unique and positive, or if x or y is not finite.
+        If a column is missing, has another unit or kind of data, is masked, if ids are not unique and positive, or if a position
+        is not finite: x and y in images, pos_x, pos_y and pos_z in three dimensions.
 
     Examples
     --------
@@ -122,7 +128,7 @@ def validate(table: QTable, stage: "str | Iterable[str]", *, who: str, bands: It
     ids = np.asarray(table["id"])
     if (ids < 1).any() or len(np.unique(ids)) != len(ids):
         raise CatalogError(f"{who}: column 'id' must hold unique positive numbers, got {_few(ids)}")
-    for name in ("x", "y"):
+    for name in ("pos_x", "pos_y", "pos_z") if "found" in stages else ("x", "y"):
         bad = ~np.isfinite(table[name].value)
         if bad.any():
             raise CatalogError(f"{who}: column {name!r} must be finite; it is not for id {_few(ids[bad])}")

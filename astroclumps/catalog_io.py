@@ -114,6 +114,8 @@ def to_regions(table: QTable, *, radius: u.Quantity = 4 * u.pix, frame: str = "p
         raise ValueError(f"frame must be 'pixel' or 'sky', got {frame!r}")
     if frame == "sky" and "sky" not in table.colnames:
         raise CatalogError("the table has no column 'sky', for its image had no WCS; use frame='pixel'")
+    if frame == "pixel" and "x" not in table.colnames:
+        raise CatalogError("the table has no column 'x'; only clumps in images become regions")
     size = _radius(radius, u.pix if frame == "pixel" else u.arcsec, pixel_scale)
     labels = np.asarray(table["longevity"]) if "longevity" in table.colnames else np.full(len(table), "")
     circles = []
@@ -180,8 +182,7 @@ def _write_votable(table, path):
     votable = VOTableFile.from_table(flat)
     resource = votable.resources[0]
     resource.coordinate_systems.append(CooSys(ID="ICRS", system="ICRS"))
-    ucds = {column.name: column.ucd for column in schema.COLUMNS}
-    ucds |= {column.name: column.ucd for column in schema.band_columns(flat)}
+    ucds = {column.name: column.ucd for column in schema.known_columns(flat).values()}
     ucds |= {"ra": "pos.eq.ra;meta.main", "dec": "pos.eq.dec;meta.main"}
     tree = votable.get_first_table()
     for field in tree.fields:
@@ -220,7 +221,7 @@ def _flat(table):
 
 def _restore(table):
     """Schema dtypes, NaN for masked numbers, ra and dec as SkyCoord, history as a list."""
-    known = {column.name: column for column in (*schema.COLUMNS, *schema.band_columns(table))}
+    known = schema.known_columns(table)
     for name in table.colnames:
         column = table[name]
         if not hasattr(column, "dtype") or name == "sky":

@@ -4,7 +4,7 @@ import enum
 
 import numpy as np
 
-__all__ = ["Flag", "decode_flags"]
+__all__ = ["Flag", "Flag3D", "decode_flags"]
 
 
 class Flag(enum.IntFlag):
@@ -30,18 +30,39 @@ class Flag(enum.IntFlag):
     """No model fits: chi squared of the best one is above what chance gives once in 10,000 times, or its mass is a limit of the prior."""
 
 
-def decode_flags(value) -> "tuple[str, ...] | list[tuple[str, ...]]":
+class Flag3D(enum.IntFlag):
+    """Bits of the column ``flags`` of clumps in three dimensions."""
+
+    FEW_STARS = 1
+    """Fewer star particles than a clump needs to mean anything; 10 by default."""
+    FEW_ELEMENTS = 2
+    """Neither star particles nor gas elements reach that number: one or two particles can make such a region."""
+    TOUCHES_CENTRE = 4
+    """A cell lies within 2 cells of the galaxy's centre."""
+    LARGE = 8
+    """The radius exceeds half the background's FWHM: a disc, a ring or an arm rather than a clump."""
+    GRID_EDGE = 16
+    """A cell lies on a face of the grid, where the clump may be cut."""
+    NO_STARS = 32
+    """No star particle lies inside; ages and metallicity are NaN."""
+    UNRESOLVED = 64
+    """Fewer elements than cells, or gas softened over more than a cell: shape and dispersion are noise."""
+
+
+def decode_flags(value, *, flags: type[enum.IntFlag] = Flag) -> "tuple[str, ...] | list[tuple[str, ...]]":
     """Names of the bits in a flag value.
 
     Parameters
     ----------
     value : int or array of int
         One value or a column of them.
+    flags : type, optional
+        `Flag` (default) for clumps in images or `Flag3D` for clumps in three dimensions.
 
     Returns
     -------
     tuple of str, or list of tuples of str for an array
-        Names of the `Flag` bits that are set.
+        Names of the bits that are set.
 
     Examples
     --------
@@ -50,15 +71,17 @@ def decode_flags(value) -> "tuple[str, ...] | list[tuple[str, ...]]":
     ('EDGE', 'MASKED')
     >>> catalog.decode_flags([0, 8])
     [(), ('NEGATIVE_FLUX',)]
+    >>> catalog.decode_flags(5, flags=catalog.Flag3D)
+    ('FEW_STARS', 'TOUCHES_CENTRE')
     """
     values = np.asarray(value)
     if values.size and values.dtype.kind not in "iu":
         raise TypeError(f"flags must be whole numbers, got {values.dtype}")
     if values.ndim:
-        return [decode_flags(one) for one in values]
-    unknown = int(values) & ~sum(Flag) if values >= 0 else int(values)
+        return [decode_flags(one, flags=flags) for one in values]
+    unknown = int(values) & ~sum(flags) if values >= 0 else int(values)
     if unknown:
         raise ValueError(
-            f"flag value {int(values)} holds unknown bits {unknown}; known are {', '.join(f'{f.name}={f.value}' for f in Flag)}"
+            f"flag value {int(values)} holds unknown bits {unknown}; known are {', '.join(f'{f.name}={f.value}' for f in flags)}"
         )
-    return tuple(flag.name for flag in Flag if flag & int(values))
+    return tuple(flag.name for flag in flags if flag & int(values))

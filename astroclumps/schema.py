@@ -5,58 +5,27 @@ Everything here is also reached through `astroclumps.catalog`.
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 import astropy.units as u
 from astropy.table import QTable
 
 from . import bands as _bands
+from .column import Column
+from .schema_3d import COLUMNS_3D, STAGES_3D
 
-__all__ = ["COLUMNS", "STAGES", "Column", "band_columns", "columns", "describe"]
+__all__ = ["COLUMNS", "COLUMNS_3D", "STAGES", "STAGES_3D", "Column", "band_columns", "columns", "describe", "known_columns"]
 
 STAGES = ("detected", "classified", "measured", "fitted")
-"""Stages of a table in their order; ``classified`` may be left out."""
+"""Stages of a table of clumps in an image, in their order; ``classified`` may be left out."""
 
 _NEEDS = {
     "detected": ("detected",),
     "classified": ("detected", "classified"),
     "measured": ("detected", "measured"),
     "fitted": ("detected", "measured", "fitted"),
+    "found": ("found",),
+    "tracked": ("found", "tracked"),
 }
-
-
-@dataclass(frozen=True)
-class Column:
-    """One column of the schema.
-
-    Parameters
-    ----------
-    name : str
-        Name of the column; ``{band}`` stands for the band in lower case.
-    dtype : str
-        ``'int64'``, ``'float64'`` or ``'str'``.
-    unit : `~astropy.units.UnitBase` or None
-        Unit of the column; None for pure numbers.
-    description : str
-        What it is.
-    ucd : str
-        Unified content descriptor (IVOA UCD1+); ``{em}`` stands for the spectral range of the band.
-    stage : str
-        Stage that adds the column.
-    """
-
-    name: str
-    dtype: str
-    unit: u.UnitBase | None
-    description: str
-    ucd: str
-    stage: str
-
-    def for_band(self, band) -> "Column":
-        """The column for one band, from a template such as ``flux_{band}``."""
-        band = _bands.get(band)
-        ucd = self.ucd.format(em=_spectral_range(band)) if "{em}" in self.ucd else self.ucd
-        return Column(self.name.format(band=band.column), self.dtype, self.unit, self.description.format(band=band.name), ucd, self.stage)
 
 
 def _percentiles(name, unit, description, ucd):
@@ -96,7 +65,7 @@ COLUMNS = (
     Column("best_a_v", "float64", u.mag, "Attenuation in V of the best model", "phys.absorption;em.opt.V;stat.fit", "fitted"),
     Column("best_metallicity", "float64", None, "Metallicity of the best model in solar units", "phys.abund.Z;stat.fit", "fitted"),
 )
-"""All columns, in the order of the stages. Columns with ``{band}`` repeat for each band."""
+"""All columns of clumps in images, in the order of the stages. Columns with ``{band}`` repeat for each band."""
 
 
 def columns(stage: "str | Iterable[str]", *, bands: Iterable = ()) -> tuple[Column, ...]:
@@ -106,7 +75,8 @@ def columns(stage: "str | Iterable[str]", *, bands: Iterable = ()) -> tuple[Colu
     ----------
     stage : str or sequence of str
         ``'detected'``, ``'classified'``, ``'measured'`` or ``'fitted'``; the stages it needs come with it. Several stages give
-        the columns of all: ``('classified', 'fitted')``.
+        the columns of all: ``('classified', 'fitted')``. Clumps in three dimensions have the stages ``'found'`` and ``'tracked'``,
+        which do not go together with those of images.
     bands : sequence of str or `~astroclumps.bands.Band`, optional
         Bands that the templates are filled with; without any, per-band columns are left out.
 
@@ -117,8 +87,14 @@ def columns(stage: "str | Iterable[str]", *, bands: Iterable = ()) -> tuple[Colu
     stages = (stage,) if isinstance(stage, str) else tuple(stage)
     for one in stages:
         if one not in _NEEDS:
-            raise ValueError(f"unknown stage {one!r}; stages are {', '.join(STAGES)}")
+            raise ValueError(f"unknown stage {one!r}; stages are {', '.join(STAGES)}; in three dimensions {', '.join(STAGES_3D)}")
     wanted = {need for one in stages for need in _NEEDS[one]}
+    if wanted & set(STAGES_3D):
+        if not wanted <= set(STAGES_3D):
+            raise ValueError(f"stages {', '.join(stages)} mix clumps in images with clumps in three dimensions; make two tables")
+        if len(_bands.names(bands)):
+            raise ValueError(f"a table of stage {stages[-1]} has no columns for bands; leave bands out")
+        return tuple(column for column in COLUMNS_3D if column.stage in wanted)
     bands = _bands.names(bands)
     templates = [c for c in COLUMNS if "{band}" in c.name and c.stage in wanted]
     result = []
@@ -133,13 +109,18 @@ def columns(stage: "str | Iterable[str]", *, bands: Iterable = ()) -> tuple[Colu
     return tuple(result)
 
 
-def describe() -> QTable:
+def describe(stage: "str | Iterable[str] | None" = None) -> QTable:
     """List the schema: name, dtype, unit, stage, UCD and description of each column.
+
+    Parameters
+    ----------
+    stage : str or sequence of str, optional
+        As in `columns`. Default: all stages of clumps in images; ``'tracked'`` lists all columns of clumps in three dimensions.
 
     Returns
     -------
     `~astropy.table.QTable`
-        One row for each of `COLUMNS`.
+        One row for each column; columns of bands stand as templates, such as ``flux_{band}``, where no stage is given.
 
     Examples
     --------
@@ -150,8 +131,15 @@ def describe() -> QTable:
       id      detected
        x  pix detected
        y  pix detected
+    >>> print(catalog.describe("found")["name", "unit", "stage"][-4:-1])
+         name      unit stage
+    -------------- ---- -----
+    bound_fraction      found
+        delta_dark      found
+            origin      found
     """
-    rows = [(c.name, c.dtype, "" if c.unit is None else c.unit.to_string(), c.stage, c.ucd, c.description) for c in COLUMNS]
+    listed = COLUMNS if stage is None else columns(stage)
+    rows = [(c.name, c.dtype, "" if c.unit is None else c.unit.to_string(), c.stage, c.ucd, c.description) for c in listed]
     return QTable(rows=rows, names=("name", "dtype", "unit", "stage", "ucd", "description"))
 
 
@@ -182,8 +170,18 @@ def band_columns(table):
     return found
 
 
-def _spectral_range(band):
-    edges = {4000: "em.opt.U", 5000: "em.opt.B", 6000: "em.opt.V", 7500: "em.opt.R", 10000: "em.opt.I", 15000: "em.IR.J"}
-    edges |= {20000: "em.IR.H", 30000: "em.IR.K", 40000: "em.IR.3-4um", 80000: "em.IR.4-8um"}
-    pivot = band.pivot.to_value(u.AA)
-    return next((name for edge, name in edges.items() if pivot < edge), "em.IR")
+def known_columns(table) -> dict[str, Column]:
+    """Columns of the schema that a table's columns are, by their names.
+
+    Parameters
+    ----------
+    table : `~astropy.table.Table`
+        The table. One with ``n_cells`` and ``pos_x`` holds clumps in three dimensions, whose masses and ages are the simulation's.
+
+    Returns
+    -------
+    dict of str to `Column`
+    """
+    solid = {"n_cells", "pos_x"} <= set(table.colnames)
+    known = COLUMNS_3D if solid else (*COLUMNS, *band_columns(table))
+    return {column.name: column for column in known if column.name in table.colnames}

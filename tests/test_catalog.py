@@ -83,8 +83,8 @@ def test_bands_order_the_columns_band_by_band():
 
 
 def test_unknown_stage_is_an_error():
-    with pytest.raises(ValueError, match="unknown stage 'found'; stages are detected, classified, measured, fitted"):
-        catalog.make_table("found")
+    with pytest.raises(ValueError, match="unknown stage 'seen'; stages are detected, classified, measured, fitted; in three"):
+        catalog.make_table("seen")
 
 
 def test_tables_do_not_share_history():
