@@ -1,0 +1,266 @@
+"""`Disc`: radius, thickness and axis of a galaxy's cold disc, iterated until they agree (METHODS 1)."""
+
+import warnings
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import astropy.units as u
+import numpy as np
+
+from astroclumps.exceptions import AstroclumpsWarning
+
+from .centre import weighted_quantile
+
+if TYPE_CHECKING:
+    from .snapshot import Snapshot
+
+__all__ = ["Disc", "measure_disc"]
+
+_PART = 0.85  # of the cold mass, inside R_d and inside H_d
+_REACH = 0.15  # of the virial radius: outer radius of the first cylinder
+_SHEET = 1.0  # kpc: half-thickness of the first cylinder
+_SFR_TIME = 60 * u.Myr  # over which star formation is averaged in simulations (METHODS 5)
+_TOLERANCE = 1e-3  # relative change of R_d and H_d, and change of the axis in radians
+_MOST_STEPS = 100
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Disc:
+    """A galaxy's cold disc.
+
+    Parameters
+    ----------
+    r_d : `~astropy.units.Quantity` ['length']
+        Radius, kpc.
+    h_d : `~astropy.units.Quantity` ['length']
+        Half-thickness, kpc.
+    axis : array, shape (3,)
+        Unit vector along the cold mass's angular momentum, in box axes.
+    centre : `~astropy.units.Quantity` ['length'], shape (3,)
+        Centre, kpc, in box axes.
+    velocity : `~astropy.units.Quantity` ['speed'], shape (3,)
+        Velocity of the centre, km/s.
+    cold_mass, gas_mass, star_mass, dark_mass : `~astropy.units.Quantity` ['mass']
+        Mass inside the cylinder of radius ``r_d`` and half-thickness ``h_d``: cold gas with young stars, all gas, all stars, dark matter.
+    sfr : `~astropy.units.Quantity`
+        Initial mass (mass, where that is not known) of stars younger than 60 Myr in the cylinder, over 60 Myr; Msun/yr.
+    gas_fraction : float
+        Gas over gas and stars in the cylinder; NaN where it holds neither.
+    n_iterations : int
+        Steps that were taken.
+    converged : bool
+        Whether radius, thickness and axis agree with each other.
+    """
+
+    r_d: u.Quantity[u.kpc]
+    h_d: u.Quantity[u.kpc]
+    axis: np.ndarray
+    centre: u.Quantity[u.kpc]
+    velocity: u.Quantity[u.km / u.s]
+    cold_mass: u.Quantity[u.Msun]
+    gas_mass: u.Quantity[u.Msun]
+    star_mass: u.Quantity[u.Msun]
+    dark_mass: u.Quantity[u.Msun]
+    sfr: u.Quantity[u.Msun / u.yr]
+    gas_fraction: float
+    n_iterations: int
+    converged: bool
+
+    def rotation(self) -> np.ndarray:
+        """Matrix from box to disc axes.
+
+        Returns
+        -------
+        matrix : array, shape (3, 3)
+            Rows are e1, e2 and the disc's axis, right-handed; e1 is the box's x axis projected onto the disc's plane, or the y axis
+            where x lies within 37 degrees of the disc's axis. A disc along z gives the identity.
+        """
+        box = np.array([0.0, 1.0, 0.0]) if abs(self.axis[0]) > 0.8 else np.array([1.0, 0.0, 0.0])
+        first = box - (box @ self.axis) * self.axis
+        first /= np.linalg.norm(first)
+        return np.array([first, np.cross(self.axis, first), self.axis])
+
+    def cylindrical(self, position: u.Quantity) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Cylindrical coordinates about the disc's axis.
+
+        Parameters
+        ----------
+        position : `~astropy.units.Quantity` ['length'], shape (n, 3)
+            Positions in box axes, with the box's origin.
+
+        Returns
+        -------
+        radius, angle, height : float arrays, shape (n,)
+            Distance from the axis in kpc, angle from e1 in radians (-pi to pi), height above the plane in kpc.
+        """
+        if not isinstance(position, u.Quantity):
+            raise TypeError(f"position must be a length such as array * u.kpc, got {type(position).__name__}")
+        x, y, z = self.rotation() @ (position.to_value(u.kpc) - self.centre.value).T
+        return np.hypot(x, y), np.arctan2(y, x), z
+
+
+def measure_disc(snapshot: "Snapshot", *, cold_temperature: u.Quantity = 1.5e4 * u.K, young_age: u.Quantity = 100 * u.Myr) -> Disc:
+    """Radius, half-thickness and axis of the cold disc (METHODS 1; Mandelker et al. 2014).
+
+    (1) The axis is that of the cold mass's angular momentum in a sphere of 0.15 virial radii. (2) R_d is the radius with 85% of the
+    cold mass in the cylinder of radius 0.15 virial radii and half-thickness 1 kpc along the axis. (3) H_d is the half-thickness
+    with 85% of the cold mass inside R_d and less than R_d from the plane. (4) The axis is measured anew inside R_d and H_d, and steps
+    2 to 4 are taken again until radius, thickness and axis change by less than a part in a thousand.
+
+    Parameters
+    ----------
+    snapshot : `~astroclumps.Snapshot`
+        The galaxy. Its ``axis`` is kept where it was given.
+    cold_temperature : `~astropy.units.Quantity` ['temperature'], default 1.5e4 K
+        Gas below it is cold.
+    young_age : `~astropy.units.Quantity` ['time'], default 100 Myr
+        Stars younger than this count as cold mass.
+
+    Returns
+    -------
+    `Disc`
+
+    Raises
+    ------
+    ValueError
+        No mass lies inside 0.15 virial radii.
+
+    Warns
+    -----
+    `~astroclumps.exceptions.AstroclumpsWarning`
+        The iteration did not come to rest, or there is no cold mass, so that all gas and stars were taken instead.
+    """
+    cold_temperature = _limit(cold_temperature, u.K, "cold_temperature", "1.5e4 * u.K")
+    young_age = _limit(young_age, u.Gyr, "young_age", "100 * u.Myr")
+    reach = _REACH * snapshot.r_vir.value
+    given_axis = snapshot.__dict__["_axis"]
+    centre, bulk = snapshot.centre.value, snapshot.velocity.value
+    near = {}  # kind -> rows whose distance could matter: H_d looks up to |z| < R_d <= reach
+    for kind in ("stars", "gas"):
+        position = getattr(snapshot, kind)["position"].value
+        near[kind] = np.flatnonzero(np.all(abs(position - centre.astype(position.dtype)) < np.sqrt(2) * reach, axis=1))
+    cold = {
+        "stars": near["stars"][snapshot.stars["age"].value[near["stars"]] < young_age],
+        "gas": near["gas"][snapshot.gas["temperature"].value[near["gas"]] < cold_temperature],
+    }
+    position, velocity, mass = _gather(snapshot, cold, centre, bulk)
+    if not _inside(position, reach).any() or not mass.any():
+        position, velocity, mass = _gather(snapshot, near, centre, bulk)
+        if not _inside(position, reach).any() or not mass.any():
+            raise ValueError(
+                f"snapshot {snapshot.name!r} has no mass within {reach:.3g} kpc (0.15 virial radii) of its centre {centre} kpc"
+            )
+        warnings.warn(
+            f"snapshot {snapshot.name!r} has no gas below {cold_temperature:g} K and no stars younger than {young_age:g} Gyr within "
+            f"{reach:.3g} kpc; its disc is that of all gas and stars",
+            AstroclumpsWarning,
+            stacklevel=2,
+        )
+    momentum = mass[:, None] * np.cross(position, velocity)
+    axis = given_axis if given_axis is not None else _unit(momentum[_inside(position, reach)].sum(axis=0))
+    r_d = h_d = 0.0
+    converged, step = False, 0
+    while not converged and step < _MOST_STEPS:
+        step += 1
+        radius, height = _cylinder(position, axis)
+        new_r, new_h = _size(radius, height, mass, reach)
+        new_axis = axis
+        if given_axis is None:
+            new_axis = _unit(momentum[(radius <= new_r) & (height <= new_h)].sum(axis=0), axis)
+        converged = bool(
+            abs(new_r - r_d) <= _TOLERANCE * new_r
+            and abs(new_h - h_d) <= _TOLERANCE * max(new_h, 1e-6)
+            and np.linalg.norm(new_axis - axis) <= _TOLERANCE
+        )
+        r_d, h_d, previous, axis = new_r, new_h, axis, new_axis
+    if converged:
+        axis = previous  # the one that radius and thickness were measured along
+    else:
+        warnings.warn(
+            f"the disc of snapshot {snapshot.name!r} did not come to rest in {step} steps: R_d {r_d:.3g} kpc, H_d {h_d:.3g} kpc, axis "
+            f"{axis.round(3).tolist()}",
+            AstroclumpsWarning,
+            stacklevel=2,
+        )
+    contents = _contents(snapshot, near, cold, axis, centre, r_d, h_d)
+    return Disc(
+        r_d=r_d * u.kpc,
+        h_d=h_d * u.kpc,
+        axis=axis,
+        centre=snapshot.centre,
+        velocity=snapshot.velocity,
+        n_iterations=step,
+        converged=converged,
+        **contents,
+    )
+
+
+def _gather(snapshot, rows, centre, bulk):
+    """Position, velocity (relative) and mass of some stars and gas, float64."""
+    parts = []
+    for column in ("position", "velocity", "mass"):
+        arrays = [getattr(snapshot, kind)[column].value[rows[kind]] for kind in ("stars", "gas")]
+        parts.append(np.concatenate(arrays).astype(float, copy=False))
+    return parts[0] - centre, parts[1] - bulk, parts[2]
+
+
+def _inside(position, radius):
+    return np.einsum("ij,ij->i", position, position) < radius**2
+
+
+def _unit(vector, otherwise=(0.0, 0.0, 1.0)):
+    length = np.linalg.norm(vector)
+    return vector / length if length > 0 else np.asarray(otherwise, dtype=float)
+
+
+def _cylinder(position, axis):
+    """Distance from the axis, and from the plane."""
+    along = position @ axis
+    radius2 = np.einsum("ij,ij->i", position, position) - along**2
+    return np.sqrt(np.maximum(radius2, 0)), abs(along)
+
+
+def _size(radius, height, mass, reach):
+    sheet = (radius < reach) & (height < _SHEET)
+    if not mass[sheet].any():  # nothing near the plane: take what is there
+        sheet = radius < reach
+    r_d = weighted_quantile(radius[sheet], mass[sheet], _PART)
+    thick = (radius <= r_d) & (height <= r_d)
+    return r_d, weighted_quantile(height[thick], mass[thick], _PART) if thick.any() else r_d
+
+
+def _contents(snapshot, near, cold, axis, centre, r_d, h_d):
+    """Masses and star formation inside the cylinder, as keyword arguments of `Disc`."""
+
+    def inside(kind, rows):
+        position = getattr(snapshot, kind)["position"].value[rows].astype(float, copy=False) - centre
+        radius, height = _cylinder(position, axis)
+        return rows[(radius <= r_d) & (height <= h_d)]
+
+    def total(kind, rows, column="mass"):
+        return np.sum(getattr(snapshot, kind)[column].value[rows], dtype=float)
+
+    stars, gas = inside("stars", near["stars"]), inside("gas", near["gas"])
+    dark = 0.0
+    if snapshot.dark is not None and len(snapshot.dark):
+        dark = total("dark", inside("dark", np.arange(len(snapshot.dark))))
+    cold_mass = sum(total(kind, np.intersect1d(rows, cold[kind], assume_unique=True)) for kind, rows in (("stars", stars), ("gas", gas)))
+    new = stars[snapshot.stars["age"].value[stars] < _SFR_TIME.to_value(u.Gyr)]
+    formed = total("stars", new, "initial_mass" if "initial_mass" in snapshot.stars.colnames else "mass")
+    star_mass, gas_mass = total("stars", stars), total("gas", gas)
+    return {
+        "cold_mass": cold_mass * u.Msun,
+        "gas_mass": gas_mass * u.Msun,
+        "star_mass": star_mass * u.Msun,
+        "dark_mass": dark * u.Msun,
+        "sfr": formed / _SFR_TIME.to_value(u.yr) * (u.Msun / u.yr),
+        "gas_fraction": float(gas_mass / (gas_mass + star_mass)) if gas_mass + star_mass > 0 else float("nan"),
+    }
+
+
+def _limit(value, unit, name, example):
+    if not isinstance(value, u.Quantity) or not value.unit.is_equivalent(unit):
+        raise TypeError(f"{name} must be a Quantity such as {example}, got {value!r}")
+    if not (value.isscalar and value > 0 * unit):
+        raise ValueError(f"{name} must be one positive number, got {value}")
+    return value.to_value(unit)
