@@ -1,0 +1,79 @@
+"""Checks of arguments at the door: quantities become bare numbers, or an error says what was meant."""
+
+import astropy.units as u
+import numpy as np
+
+__all__ = ["number", "quantity"]
+
+
+def quantity(name, value, unit, example, *, positive=False):
+    """Bare numbers in a unit.
+
+    Parameters
+    ----------
+    name : str
+        Name of the argument, for the message.
+    value : `~astropy.units.Quantity`
+        What was given.
+    unit : `~astropy.units.Unit`
+        Unit of the result.
+    example : str
+        What would have been right, such as ``"1e8 * u.Msun"``.
+    positive : bool, default False
+        Refuse zero too.
+
+    Returns
+    -------
+    ndarray of float
+        Finite and not negative.
+
+    Raises
+    ------
+    TypeError
+        No quantity, or one of another dimension.
+    ValueError
+        A value is negative or not finite.
+
+    Examples
+    --------
+    >>> import astropy.units as u
+    >>> from astroclumps.arguments import quantity
+    >>> float(quantity("radius", 200 * u.pc, u.kpc, "200 * u.pc"))
+    0.2
+    """
+    if not isinstance(value, u.Quantity) or not value.unit.is_equivalent(unit):
+        raise TypeError(f"{name} must be a Quantity such as {example}, got {value!r}")
+    return number(name, value.to_value(unit), positive=positive)
+
+
+def number(name, value, *, positive=False):
+    """An array of finite numbers that are not negative.
+
+    Parameters
+    ----------
+    name : str
+        Name of the argument, for the message.
+    value : float or array_like
+        What was given.
+    positive : bool, default False
+        Refuse zero too.
+
+    Returns
+    -------
+    ndarray of float
+
+    Raises
+    ------
+    ValueError
+        A value is negative or not finite.
+
+    Examples
+    --------
+    >>> from astroclumps.arguments import number
+    >>> float(number("efficiency", 0.1))
+    0.1
+    """
+    value = np.asarray(value, dtype=float)
+    if not (np.isfinite(value) & (value > 0 if positive else value >= 0)).all():
+        raise ValueError(f"{name} must be {'positive' if positive else 'zero or positive'} and finite, got {value}")
+    return value
