@@ -64,7 +64,7 @@ def make_table(stage: "str | Iterable[str]", n: int = 0, *, bands: Iterable = ()
     Returns
     -------
     `~astropy.table.QTable`
-        ``id`` runs from 1 to n; other whole numbers are 0, floats NaN, strings empty.
+        ``id`` and ``node`` run from 1 to n; other whole numbers are 0, floats NaN, strings empty.
 
     Examples
     --------
@@ -77,7 +77,7 @@ def make_table(stage: "str | Iterable[str]", n: int = 0, *, bands: Iterable = ()
         if column.dtype == "str":
             values = np.full(n, "", dtype="U16")
         elif column.dtype == "int64":
-            values = np.arange(1, n + 1) if column.name == "id" else np.zeros(n, dtype=np.int64)
+            values = np.arange(1, n + 1) if column.name in ("id", "node") else np.zeros(n, dtype=np.int64)
         else:
             values = np.full(n, np.nan)
         table[column.name] = values if column.unit is None else values * column.unit
@@ -103,8 +103,8 @@ def validate(table: QTable, stage: "str | Iterable[str]", *, who: str, bands: It
     Raises
     ------
     CatalogError
-        If a column is missing, has another unit or kind of data, is masked, if ids are not unique and positive, or if a position
-        is not finite: x and y in images, pos_x, pos_y and pos_z in three dimensions.
+        If a column is missing, has another unit or kind of data, is masked, if ids (in tracked tables: nodes) are not unique and
+        positive, or if a position is not finite: x and y in images, pos_x, pos_y and pos_z in three dimensions.
 
     Examples
     --------
@@ -125,13 +125,14 @@ def validate(table: QTable, stage: "str | Iterable[str]", *, who: str, bands: It
         wanted += [column for column in band_columns(table) if column.name not in present]
     for column in wanted:
         _check(table, column, who)
-    ids = np.asarray(table["id"])
+    key = "node" if "tracked" in stages else "id"  # ids begin anew in each snapshot
+    ids = np.asarray(table[key])
     if (ids < 1).any() or len(np.unique(ids)) != len(ids):
-        raise CatalogError(f"{who}: column 'id' must hold unique positive numbers, got {_few(ids)}")
+        raise CatalogError(f"{who}: column {key!r} must hold unique positive numbers, got {_few(ids)}")
     for name in ("pos_x", "pos_y", "pos_z") if "found" in stages else ("x", "y"):
         bad = ~np.isfinite(table[name].value)
         if bad.any():
-            raise CatalogError(f"{who}: column {name!r} must be finite; it is not for id {_few(ids[bad])}")
+            raise CatalogError(f"{who}: column {name!r} must be finite; it is not for {key} {_few(ids[bad])}")
 
 
 def add_history(table: QTable, line: str) -> None:
