@@ -8,24 +8,31 @@ from astroclumps import MultiBandImage, catalog
 SCALE = 0.06  # arcsec per pixel
 
 
-def star(fwhm, x, y, shape, *, fine=7, beta=1.8):
-    """Pixel integrals of a Moffat profile of unit flux; fwhm in arcsec."""
-    alpha = fwhm / SCALE / (2 * np.sqrt(2 ** (1 / beta) - 1))
+def star(fwhm, x, y, shape, *, fine=7):
+    """Pixel integrals of a Moffat profile (beta 3) of unit flux; fwhm in arcsec."""
+    alpha = fwhm / SCALE / (2 * np.sqrt(2 ** (1 / 3) - 1))
     offset = (np.arange(fine) - (fine - 1) / 2) / fine
     columns = (np.arange(shape[1])[:, None] + offset - x).ravel()
     rows = (np.arange(shape[0])[:, None] + offset - y).ravel()
-    density = (beta - 1) / (np.pi * alpha**2) * (1 + (rows[:, None] ** 2 + columns**2) / alpha**2) ** -beta
+    density = 2 / (np.pi * alpha**2) * (1 + (rows[:, None] ** 2 + columns**2) / alpha**2) ** -3
     return density.reshape(shape[0], fine, shape[1], fine).mean(axis=(1, 3))
 
 
-def add_stars(plane, fwhm, x, y, flux, *, reach=16, beta=1.8):
+def add_stars(plane, fwhm, x, y, flux, *, reach=16):
     """Add point sources to a plane, each on a stamp around it."""
     ny, nx = plane.shape
     for x0, y0, f in zip(x, y, np.broadcast_to(flux, np.shape(x)), strict=True):
         left, right = max(0, int(x0) - reach), min(nx, int(x0) + reach + 1)
         low, high = max(0, int(y0) - reach), min(ny, int(y0) + reach + 1)
-        plane[low:high, left:right] += f * star(fwhm, x0 - left, y0 - low, (high - low, right - left), beta=beta)
+        plane[low:high, left:right] += f * star(fwhm, x0 - left, y0 - low, (high - low, right - left))
     return plane
+
+
+def kernels(fwhm):
+    """Point-spread functions as arrays that hold 99.9% of the light."""
+    if np.ndim(fwhm) == 0:
+        return star(float(fwhm), 32, 32, (65, 65))
+    return np.array([star(width, 32, 32, (65, 65)) for width in fwhm])
 
 
 def table(x, y):
@@ -37,6 +44,8 @@ def table(x, y):
 
 def image(data, *, bands=("F606W", "F160W"), psf=0.17 * u.arcsec, **options):
     data = np.asarray(data, dtype=float)
+    if isinstance(psf, u.Quantity):
+        psf = kernels(psf.to_value(u.arcsec))
     return MultiBandImage(data=data * u.uJy, bands=list(bands)[: len(data)], psf=psf, **options)
 
 

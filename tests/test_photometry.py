@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from photometry_scenes import add_stars, field, fluxes, image, table
 
-from astroclumps import ClumpPhotometry, MultiBandImage, bands, catalog
+from astroclumps import ClumpPhotometry, MultiBandImage, bands, catalog, point_spread
 from astroclumps.catalog import Flag
 from astroclumps.exceptions import AstroclumpsWarning, CatalogError
 from astroclumps.photometry import correction
@@ -28,7 +28,7 @@ def masked_field(pixels, *, planes=(0, 1), **options):
         for pixel in pixels:
             mask[band][pixel] = True
             data[band][pixel] = 1e4
-    return image(data, psf=scene.psf_fwhm, mask=mask), clumps
+    return image(data, psf=scene.psf, mask=mask), clumps
 
 
 # settings
@@ -287,7 +287,8 @@ def test_an_unknown_psf_is_said_once_and_its_defaults_are_taken():
         measured = ClumpPhotometry().measure(scene, table([32.0, 20.0], [32.0, 20.0]))
     assert len(caught) == 1
     assert caught[0].filename == __file__
-    assert measured["flux_f160w"][0].value == pytest.approx(1, abs=0.01)
+    native = MultiBandImage(data=scene.data * u.uJy, bands=scene.bands, psf=[0.08, 0.17] * u.arcsec)
+    assert (fluxes(measured) == fluxes(ClumpPhotometry().measure(native, table([32.0, 20.0], [32.0, 20.0])))).all()
     assert "the bands' defaults" in measured.meta["history"][-1]
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -314,23 +315,67 @@ PSF_FILES = {
 }
 
 
+def real_psf(folder, band):
+    """A measured PSF of unit sum, its pixels in arcsec, and its FWHM."""
+    from astropy.io import fits
+
+    name, scale = PSF_FILES[band]
+    psf = fits.getdata(folder / "psf" / name).astype(float)
+    psf /= psf.sum()
+    return psf, scale, point_spread.fwhm(psf) * scale
+
+
+def light_within(psf, centre, radius):
+    from photutils.aperture import CircularAperture, aperture_photometry
+
+    return aperture_photometry(psf, CircularAperture(centre, radius))["aperture_sum"][0]
+
+
+def profile(bands, fwhm):
+    """What stands for PSFs of a FWHM, on pixels of 0.06 arcsec."""
+    scene = MultiBandImage(data=np.zeros((len(bands), 9, 9)) * u.uJy, bands=bands, psf=fwhm * u.arcsec, pixel_scale=0.06 * u.arcsec)
+    return correction.psf_tables(scene, half=12)[:, ::5, ::5]
+
+
 @pytest.mark.real_data
 @pytest.mark.parametrize("band", PSF_FILES)
 def test_a_fwhm_stands_for_the_light_that_a_real_psf_holds(band, real_data):
-    from astropy.io import fits
-    from photutils.aperture import CircularAperture, aperture_photometry
-
-    from astroclumps import point_spread
-
-    name, scale = PSF_FILES[band]
-    psf = fits.getdata(real_data / "psf" / name).astype(float)
-    psf /= psf.sum()
+    psf, scale, fwhm = real_psf(real_data, band)
     centre = correction._centre(psf)[::-1]
-    fwhm = point_spread.fwhm(psf) * scale * u.arcsec
-    for width, at_018, at_030 in ((fwhm, 0.11, 0.07), (bands.get(band).psf_fwhm, 0.06, 0.04)):
-        scene = MultiBandImage(data=np.zeros((1, 9, 9)) * u.uJy, bands=[band], psf=width, pixel_scale=0.06 * u.arcsec)
-        model = correction.psf_tables(scene, half=12)[0][::5, ::5]
+    for width, at_018, at_030 in ((fwhm, 0.11, 0.07), (bands.get(band).psf_fwhm.value, 0.06, 0.04)):
         for radius, allowed in ((0.18, at_018), (0.30, at_030)):
-            real = aperture_photometry(psf, CircularAperture(centre, radius / scale))["aperture_sum"][0]
-            ours = aperture_photometry(model, CircularAperture((12, 12), radius / 0.06))["aperture_sum"][0]
-            assert ours == pytest.approx(real, rel=allowed), radius
+            ours = light_within(profile([band], width)[0], (12, 12), radius / 0.06)
+            assert ours == pytest.approx(light_within(psf, centre, radius / scale), rel=allowed), radius
+
+
+@pytest.mark.real_data
+@pytest.mark.parametrize("band", ["F606W", "F850LP", "F125W", "F160W"])
+@pytest.mark.parametrize("width", [0.25, 0.35])
+def test_a_wide_fwhm_stands_for_a_real_psf_that_was_blurred(band, width, real_data):
+    from scipy.ndimage import gaussian_filter
+
+    psf, scale, _ = real_psf(real_data, band)
+    y, x = np.rint(correction._centre(psf)).astype(int)
+    core = psf[y - 30 : y + 31, x - 30 : x + 31]
+    sigmas = np.linspace(0.04, 0.16, 7)
+    widths = [point_spread.fwhm(gaussian_filter(core, sigma / scale)) * scale for sigma in sigmas]
+    blurred = gaussian_filter(psf, np.interp(width, widths, sigmas) / scale)
+    for radius in (0.18, 0.30):
+        ours = light_within(profile([band], width)[0], (12, 12), radius / 0.06)
+        assert ours == pytest.approx(light_within(blurred, correction._centre(blurred)[::-1], radius / scale), rel=0.08), radius
+
+
+def test_bands_of_one_fwhm_count_as_matched_to_the_widest_native_psf():
+    matched, alone = profile(["F606W", "F160W"], 0.3), profile(["F606W"], 0.3)
+    np.testing.assert_array_equal(matched[0], matched[1])
+    assert light_within(alone[0], (12, 12), 3) > 1.1 * light_within(matched[0], (12, 12), 3)
+    own = profile(["F606W", "F160W"], np.array([0.1, 0.3]))
+    assert light_within(own[0], (12, 12), 3) > light_within(own[1], (12, 12), 3)
+
+
+@pytest.mark.parametrize("width", [0.06, 0.17, 0.1701, 0.2, 0.5])
+def test_the_profile_has_the_fwhm_that_was_given(width):
+    table_ = correction.psf_tables(
+        MultiBandImage(data=np.zeros((1, 9, 9)) * u.uJy, bands=["F160W"], psf=width * u.arcsec, pixel_scale=0.01 * u.arcsec), half=80
+    )[0]
+    assert point_spread.fwhm(table_[::5, ::5]) * 0.01 == pytest.approx(width, rel=0.03)

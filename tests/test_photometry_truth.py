@@ -113,8 +113,8 @@ def test_point_sources_are_recovered_without_a_background():
 @pytest.mark.parametrize(("size", "centre"), [(41, (20.0, 20.0)), (40, (20.0, 20.0)), (42, (20.5, 20.5)), (41, (20.3, 19.8))])
 def test_a_psf_given_as_an_array_is_centred_on_its_own_core(size, centre):
     x, y = random_positions(3, 32, seed=4)
-    planes = [add_stars(np.zeros((96, 96)), width, x, y, 1.0, beta=3) for width in (0.17, 0.3)]
-    kernels_ = np.array([star(width, *centre, (size, size), beta=3) for width in (0.17, 0.3)])
+    planes = [add_stars(np.zeros((96, 96)), width, x, y, 1.0) for width in (0.17, 0.3)]
+    kernels_ = np.array([star(width, *centre, (size, size)) for width in (0.17, 0.3)])
     measured = ClumpPhotometry().measure(image(planes, psf=kernels_), table(x, y))
     np.testing.assert_allclose(fluxes(measured), 1, rtol=0.015)
 
@@ -136,7 +136,7 @@ def test_without_correction_the_sum_of_the_aperture_is_given():
 def test_fluxes_are_linear_and_blind_to_a_flat_background(factor, level):
     scene, clumps = SCENE
     data = scene.data.astype(float)
-    changed = ClumpPhotometry().measure(image(factor * data + level * np.abs(factor), psf=scene.psf_fwhm), clumps)
+    changed = ClumpPhotometry().measure(image(factor * data + level * np.abs(factor), psf=scene.psf), clumps)
     np.testing.assert_allclose(fluxes(changed), factor * REFERENCE, rtol=1e-4)
 
 
@@ -162,7 +162,7 @@ def test_turning_the_image_turns_nothing_else(turns):
 def test_the_unit_of_the_image_does_not_matter():
     scene, clumps = field()
     in_njy = image(scene.data)
-    in_njy = type(in_njy)(data=scene.data * 1e3 * u.nJy, bands=scene.bands, psf=scene.psf_fwhm)
+    in_njy = type(in_njy)(data=scene.data * 1e3 * u.nJy, bands=scene.bands, psf=scene.psf)
     measured = ClumpPhotometry().measure(in_njy, clumps)
     np.testing.assert_allclose(fluxes(measured), fluxes(ClumpPhotometry().measure(scene, clumps)), rtol=1e-5)
 

@@ -8,8 +8,7 @@ MOFFAT_BETA = 3.0
 """Exponent of the Moffat profile that blurs the mocks (ours).
 
 Real HST PSFs have more light in their wings: within 0.18 arcsec (3 px of 0.06") the TinyTim and measured CANDELS PSFs hold 10-15%
-less (ACS) and 15-28% less (WFC3) than this profile of the same FWHM. Photometry takes another exponent for them:
-`astroclumps.photometry.correction.WING_BETA`.
+less (ACS) and 15-28% less (WFC3) than this profile of the same FWHM. Photometry takes another exponent for them.
 """
 
 

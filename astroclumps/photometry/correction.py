@@ -5,13 +5,15 @@ from functools import lru_cache
 import astropy.units as u
 import numpy as np
 
+from astroclumps import bands as _bands
+
 __all__ = ["OVERSAMPLING", "WING_BETA", "psf_tables"]
 
 OVERSAMPLING = 5
 """Samples of a table per pixel; odd, so that one of them lies in the centre."""
 
 WING_BETA = 1.8
-"""Exponent of the Moffat profile that stands for a PSF of which only the FWHM is known (ours).
+"""Exponent of the Moffat profile that stands for a native PSF of which only the FWHM is known (ours).
 
 With the bands' default FWHM the light within 0.18 arcsec (3 px of 0.06") agrees with that of the GOODS-S ACS and measured CANDELS
 WFC3 PSFs to 3% (F160W 6%); with the FWHM of those files to 11% within 0.18 and 7% within 0.30 arcsec. HST's wings want a lower exponent
@@ -25,7 +27,9 @@ def psf_tables(image, *, half):
     Parameters
     ----------
     image : `~astroclumps.image.MultiBandImage`
-        Its ``psf`` is taken, centred on its own peak, else a Moffat profile of its ``psf_fwhm`` with the exponent `WING_BETA`.
+        Its ``psf`` is taken, centred on its own peak. Else a profile of its ``psf_fwhm`` (ours): up to the band's native FWHM a Moffat
+        profile with the exponent `WING_BETA`, beyond it the native one blurred by a Gaussian. Bands of one and the same FWHM count as
+        matched to the one with the widest native PSF among them.
     half : int
         Reach of the table in pixels.
 
@@ -47,22 +51,48 @@ def psf_tables(image, *, half):
     if image.psf is not None:
         planes = np.ascontiguousarray(image.psf, dtype=float)
         return np.stack([_resampled(plane.tobytes(), plane.shape, half) for plane in planes])
-    fwhm = (image.psf_fwhm / image.pixel_scale).to_value(u.dimensionless_unscaled)
-    return np.stack([_moffat(round(float(value), 4), half) for value in fwhm])
+    fwhm = (image.psf_fwhm / image.pixel_scale).to_value(u.dimensionless_unscaled).round(4)
+    native = (u.Quantity([_bands.get(band).psf_fwhm for band in image.bands]) / image.pixel_scale).to_value(u.dimensionless_unscaled)
+    return np.stack([_profile(float(width), float(native[fwhm == width].max().round(4)), half) for width in fwhm])
 
 
 @lru_cache(maxsize=64)
-def _moffat(fwhm, half):
-    """Table of a Moffat profile whose FWHM is given in pixels."""
+def _profile(fwhm, native, half):
+    """Table of a Moffat profile, blurred from the native FWHM to a wider one; both in pixels."""
     from scipy.ndimage import uniform_filter
 
     from astroclumps.mock.psf import moffat
 
     n = OVERSAMPLING
-    fine = moffat(fwhm, size=(2 * half + 1) * n, pixel_scale=1 / n, beta=WING_BETA, truncated=False)
+    margin = half if fwhm > native else 0  # the blur brings light in from outside
+    side = 2 * (half + margin) + 1
+    fine = moffat(min(fwhm, native), size=side * n, pixel_scale=1 / n, beta=WING_BETA, truncated=False)
+    if fwhm > native:
+        fine = _blurred(fine, fwhm * n)
     table = uniform_filter(fine, n, mode="constant") * n**2
-    edge = (n - 1) // 2
+    edge = margin * n + (n - 1) // 2
     return table[edge:-edge, edge:-edge]
+
+
+def _blurred(profile, fwhm):
+    """A profile blurred by the Gaussian that gives it a FWHM, in its own samples."""
+    from scipy.ndimage import gaussian_filter, map_coordinates
+    from scipy.optimize import brentq
+
+    middle = len(profile) // 2
+
+    def blur(sigma):
+        return gaussian_filter(profile, sigma, mode="constant", truncate=5)
+
+    def too_bright(sigma):
+        """The light at half of the FWHM over half of the peak, less one."""
+        image = blur(sigma)
+        edge = map_coordinates(image, [[middle], [middle + fwhm / 2]], order=3)[0]
+        return edge / (0.5 * image[middle, middle]) - 1
+
+    if too_bright(1e-3) >= 0:  # as wide as that already, to the last digit
+        return profile
+    return blur(brentq(too_bright, 1e-3, fwhm, rtol=1e-4))
 
 
 @lru_cache(maxsize=64)
