@@ -349,7 +349,7 @@ def test_a_fwhm_stands_for_the_light_that_a_real_psf_holds(band, real_data):
 
 
 @pytest.mark.real_data
-@pytest.mark.parametrize("band", ["F606W", "F850LP", "F125W", "F160W"])
+@pytest.mark.parametrize("band", ["F606W", "F160W"])
 @pytest.mark.parametrize("width", [0.25, 0.35])
 def test_a_wide_fwhm_stands_for_a_real_psf_that_was_blurred(band, width, real_data):
     from scipy.ndimage import gaussian_filter
@@ -376,6 +376,6 @@ def test_bands_of_one_fwhm_count_as_matched_to_the_widest_native_psf():
 @pytest.mark.parametrize("width", [0.06, 0.17, 0.1701, 0.2, 0.5])
 def test_the_profile_has_the_fwhm_that_was_given(width):
     table_ = correction.psf_tables(
-        MultiBandImage(data=np.zeros((1, 9, 9)) * u.uJy, bands=["F160W"], psf=width * u.arcsec, pixel_scale=0.01 * u.arcsec), half=80
+        MultiBandImage(data=np.zeros((1, 9, 9)) * u.uJy, bands=["F160W"], psf=width * u.arcsec, pixel_scale=0.02 * u.arcsec), half=40
     )[0]
-    assert point_spread.fwhm(table_[::5, ::5]) * 0.01 == pytest.approx(width, rel=0.03)
+    assert point_spread.fwhm(table_[::5, ::5]) * 0.02 == pytest.approx(width, rel=0.03)
