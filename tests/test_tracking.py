@@ -154,6 +154,15 @@ def test_a_clump_that_merely_passed_through_another_goes_on():
     assert tracked["gap"].tolist() == [0, 0, 1, 2, 1]
 
 
+def test_a_merger_stands_where_the_merged_clump_would_only_merge_again():
+    giant = range(100, 200)
+    first = [clump(A, mass=1), clump(giant, mass=9), clump(B, mass=5)]
+    _, tracked = run(history(first, [clump([*A, *giant], mass=10)], [clump([*A, *B], mass=6)]))
+    assert tracked["descendant"].tolist() == [4, 4, 5, 0, 0]
+    assert tracked["main"].tolist() == [0, 1, 1, 0, 0]
+    assert tracked["n_progenitors"].tolist() == [0, 0, 0, 2, 1]
+
+
 def test_a_clump_that_went_on_is_not_claimed_again():
     _, tracked = run(history([clump(A)], [clump([*range(4), *B])], [clump(range(4, 10)), clump([*range(4), *B])]), min_stars=6)
     assert tracked["descendant"].tolist()[:2] == [2, 4]
