@@ -42,7 +42,7 @@ class Flag3D(enum.IntFlag):
     LARGE = 8
     """The radius exceeds half the background's FWHM: a disc, a ring or an arm rather than a clump."""
     GRID_EDGE = 16
-    """A cell lies on a face of the grid, where the clump may be cut."""
+    """A cell lies at the edge of the part of the grid that is searched, where the clump may be cut."""
     NO_STARS = 32
     """No star particle lies inside; ages and metallicity are NaN."""
     UNRESOLVED = 64

@@ -170,7 +170,7 @@ def energies(
     mass, velocity = np.asarray(mass, dtype=float), np.asarray(velocity, dtype=float)
     depth = potential(position, mass, label, n, softening=softening, angle=angle)
     moving = 0.5 * np.sum((velocity - _means(velocity, mass, label, n)[label]) ** 2, axis=1)
-    kinetic, warm, gravity = (np.bincount(label, mass * one, n) for one in (moving, thermal, 0.5 * depth))
+    kinetic, warm, gravity = (np.bincount(label, mass * one, n).astype(float) for one in (moving, thermal, 0.5 * depth))
     total = np.bincount(label, mass, n)
     specific = moving + thermal + depth
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -239,7 +239,7 @@ def _means(values, mass, label, n):
     values = np.asarray(values, dtype=float)
     total = np.bincount(label, mass, n)
     sums = np.stack([np.bincount(label, mass * values[:, i], n) for i in range(values.shape[1])], axis=1)
-    return np.divide(sums, total[:, None], out=np.zeros_like(sums), where=total[:, None] > 0)
+    return np.divide(sums, total[:, None], out=np.zeros(sums.shape), where=total[:, None] > 0)
 
 
 def _deepest_velocity(velocity, mass, depth, group, n):
