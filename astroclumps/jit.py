@@ -8,6 +8,8 @@ __all__ = ["compiled"]
 def compiled(function):
     """Compile a function once a machine where numba's cache can be written, else once a process.
 
+    It runs without the interpreter's lock, so that threads may share its work.
+
     Parameters
     ----------
     function : callable
@@ -18,6 +20,6 @@ def compiled(function):
     compiled : callable
     """
     try:
-        return njit(cache=True, error_model="numpy")(function)
+        return njit(cache=True, nogil=True, error_model="numpy")(function)
     except RuntimeError:  # numba found no folder for its cache
-        return njit(error_model="numpy")(function)
+        return njit(nogil=True, error_model="numpy")(function)
