@@ -11,6 +11,7 @@ __all__ = [
     "ImageError",
     "NoClumpsWarning",
     "PluginError",
+    "SnapshotError",
     "WeightsError",
 ]
 
@@ -37,3 +38,11 @@ class CatalogError(ValueError):
 
 class ImageError(ValueError):
     """An image file cannot be read, or an image lacks what a step needs."""
+
+
+class SnapshotError(ValueError):
+    """A file of a simulation cannot be read, or elements of a snapshot lack something or hold what cannot be."""
+
+    def __init__(self, message, *, column=None):
+        super().__init__(message)
+        self.column = column  # name of the column at fault, where it is one

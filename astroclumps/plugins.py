@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from astropy.table import QTable
 
     from .image import MultiBandImage
+    from .simulation.snapshot import Snapshot
 
 __all__ = [
     "KINDS",
@@ -25,6 +26,7 @@ __all__ = [
     "ImageReader",
     "Plugin",
     "SEDBackend",
+    "SimulationReader",
     "create",
     "load",
     "names",
@@ -75,6 +77,13 @@ class ImageReader(Protocol):
     """The contract of ``image_readers``: a function from a path to an image."""
 
     def __call__(self, path: Any, **options: Any) -> "MultiBandImage": ...
+
+
+@runtime_checkable
+class SimulationReader(Protocol):
+    """The contract of ``simulation_readers``: a function from a path to a snapshot."""
+
+    def __call__(self, path: Any, **options: Any) -> "Snapshot": ...
 
 
 class Plugin(NamedTuple):

@@ -21,6 +21,8 @@ _REACH = 0.15  # of the virial radius: outer radius of the first cylinder
 _SHEET = 1.0  # kpc: half-thickness of the first cylinder
 _SFR_TIME = 60 * u.Myr  # over which star formation is averaged in simulations (METHODS 5)
 _TOLERANCE = 1e-3  # relative change of R_d and H_d, and change of the axis in radians
+_FREE_STEPS = 10  # from then on the axis is the mean of those found since
+_JUMP = 0.02  # radians by which the axis may jump about that mean
 _MOST_STEPS = 100
 
 
@@ -105,7 +107,9 @@ def measure_disc(snapshot: "Snapshot", *, cold_temperature: u.Quantity = 1.5e4 *
     (1) The axis is that of the cold mass's angular momentum in a sphere of 0.15 virial radii. (2) R_d is the radius with 85% of the
     cold mass in the cylinder of radius 0.15 virial radii and half-thickness 1 kpc along the axis. (3) H_d is the half-thickness
     with 85% of the cold mass inside R_d and less than R_d from the plane. (4) The axis is measured anew inside R_d and H_d, and steps
-    2 to 4 are taken again until radius, thickness and axis change by less than a part in a thousand.
+    2 to 4 are taken again until radius, thickness and axis change by less than a part in a thousand. Where single elements at the edge
+    of a thin disc make the axis jump, so that this does not happen in 10 steps, the mean of its axes is taken (ours), and a jump of 0.02
+    radians about it is allowed.
 
     Parameters
     ----------
@@ -163,19 +167,17 @@ def measure_disc(snapshot: "Snapshot", *, cold_temperature: u.Quantity = 1.5e4 *
     while not converged and step < _MOST_STEPS:
         step += 1
         radius, height = _cylinder(position, axis)
-        new_r, new_h = _size(radius, height, mass, reach)
-        new_axis = axis
-        if given_axis is None:
-            new_axis = _unit(momentum[(radius <= new_r) & (height <= new_h)].sum(axis=0), axis)
-        converged = bool(
-            abs(new_r - r_d) <= _TOLERANCE * new_r
-            and abs(new_h - h_d) <= _TOLERANCE * max(new_h, 1e-6)
-            and np.linalg.norm(new_axis - axis) <= _TOLERANCE
-        )
-        r_d, h_d, previous, axis = new_r, new_h, axis, new_axis
-    if converged:
-        axis = previous  # the one that radius and thickness were measured along
-    else:
+        previous, (r_d, h_d) = (r_d, h_d), _size(radius, height, mass, reach)
+        if given_axis is not None:
+            converged = True
+            break
+        new_axis = _unit(momentum[(radius <= r_d) & (height <= h_d)].sum(axis=0), axis)
+        agree = abs(r_d - previous[0]) <= _TOLERANCE * r_d and abs(h_d - previous[1]) <= _TOLERANCE * h_d
+        away = np.linalg.norm(new_axis - axis)
+        converged = bool(agree and away <= (_TOLERANCE if step <= _FREE_STEPS else _JUMP))
+        if not converged:  # from the mean of the axes so far, where they jump to and fro
+            axis = new_axis if step < _FREE_STEPS else _unit(axis + (new_axis - axis) / (step - _FREE_STEPS + 2))
+    if not converged:
         warnings.warn(
             f"the disc of snapshot {snapshot.name!r} did not come to rest in {step} steps: R_d {r_d:.3g} kpc, H_d {h_d:.3g} kpc, axis "
             f"{axis.round(3).tolist()}",

@@ -4,6 +4,8 @@ import astropy.units as u
 import numpy as np
 from astropy.table import QTable, Table
 
+from astroclumps.exceptions import SnapshotError
+
 __all__ = ["KINDS", "OPTIONAL", "REQUIRED", "UNITS", "checked_elements", "empty_elements"]
 
 #: The types of elements of a snapshot.
@@ -92,8 +94,8 @@ def checked_elements(table: Table, kind: str, who: str) -> QTable:
     ------
     TypeError
         ``table`` is no astropy table.
-    ValueError
-        A column is missing, has a wrong unit or shape, holds NaN, infinite or negative values, or an identifier twice.
+    `~astroclumps.exceptions.SnapshotError`
+        A `ValueError`: a column is missing, has a wrong unit or shape, holds NaN, infinite or negative values, or an identifier twice.
     """
     label = f"snapshot {who!r}, {_kind(kind)}"
     if not isinstance(table, Table):
@@ -102,7 +104,8 @@ def checked_elements(table: Table, kind: str, who: str) -> QTable:
         )
     missing = [name for name in REQUIRED[kind] if name not in table.colnames]
     if missing:
-        raise ValueError(f"{label}: column {', '.join(map(repr, missing))} is missing; needed are {', '.join(REQUIRED[kind])}")
+        message = f"{label}: column {', '.join(map(repr, missing))} is missing; needed are {', '.join(REQUIRED[kind])}"
+        raise SnapshotError(message, column=missing[0])
     made = QTable(table, copy=False)
     for name in (*REQUIRED[kind], *OPTIONAL[kind]):
         if name in table.colnames:
@@ -119,14 +122,17 @@ def _kind(kind):
     return kind
 
 
+def _error(label, column, message):
+    return SnapshotError(f"{label}: column {column!r} {message}", column=column)
+
+
 def _identifiers(column, label):
     if getattr(column, "mask", None) is not None and np.any(column.mask):
-        raise ValueError(f"{label}: column 'particle_id' has {int(np.sum(column.mask))} masked rows; identifiers cannot be missing")
+        raise _error(label, "particle_id", f"has {int(np.sum(column.mask))} masked rows; identifiers cannot be missing")
     values = np.asarray(column)
     if values.ndim != 1 or values.dtype.kind not in "iu":
-        raise ValueError(
-            f"{label}: column 'particle_id' must hold one whole number a row (int64 or uint64), got {values.dtype} of shape {values.shape}"
-        )
+        found = f"{values.dtype} of shape {values.shape}"
+        raise _error(label, "particle_id", f"must hold one whole number a row (int64 or uint64), got {found}")
     if values.dtype.itemsize < 8 or not values.dtype.isnative or not values.flags.c_contiguous:
         values = np.ascontiguousarray(values, dtype=np.int64 if values.dtype.kind == "i" or values.dtype.itemsize < 8 else np.uint64)
         column = values
@@ -142,9 +148,10 @@ def _check_unique(values, label):
     if again.any():
         first = ordered[1:][again][0]
         rows = np.flatnonzero(values == first)[:2].tolist()
-        raise ValueError(
-            f"{label}: column 'particle_id' must be unique, but {int(again.sum())} of {len(values)} repeat one; "
-            f"{first} stands in rows {rows[0]} and {rows[1]}"
+        raise _error(
+            label,
+            "particle_id",
+            f"must be unique, but {int(again.sum())} of {len(values)} repeat one; {first} stands in rows {rows[0]} and {rows[1]}",
         )
 
 
@@ -152,20 +159,18 @@ def _quantity(column, name, label):
     unit = UNITS[name]
     if not isinstance(column, u.Quantity):
         if unit != u.dimensionless_unscaled or getattr(column, "unit", None) is not None:
-            raise ValueError(
-                f"{label}: column {name!r} must be a Quantity in a unit such as {unit}, got {type(column).__name__} without unit"
-            )
+            raise _error(label, name, f"must be a Quantity in a unit such as {unit}, got {type(column).__name__} without unit")
         column = u.Quantity(np.asarray(column), copy=False)
     if getattr(column, "mask", None) is not None and np.any(column.mask):
-        raise ValueError(f"{label}: column {name!r} has {int(np.sum(column.mask))} masked rows; give every row a value")
+        raise _error(label, name, f"has {int(np.sum(column.mask))} masked rows; give every row a value")
     if not column.unit.is_equivalent(unit):
-        raise ValueError(f"{label}: column {name!r} has the unit {column.unit}; it must convert to {unit or 'a plain number'}")
+        raise _error(label, name, f"has the unit {column.unit}; it must convert to {unit or 'a plain number'}")
     wanted = (len(column), 3) if name in _VECTORS else (len(column),)
     if column.shape != wanted:
-        raise ValueError(f"{label}: column {name!r} must have the shape {wanted}, got {column.shape}")
+        raise _error(label, name, f"must have the shape {wanted}, got {column.shape}")
     values = column.value
     if values.dtype.kind not in "fiu":
-        raise ValueError(f"{label}: column {name!r} must hold real numbers, got {values.dtype}")
+        raise _error(label, name, f"must hold real numbers, got {values.dtype}")
     good_type = values.dtype in (np.float32, np.float64) and values.dtype.isnative and values.flags.c_contiguous
     if column.unit != unit or not good_type:
         kind = np.float32 if values.dtype.kind == "f" and values.dtype.itemsize <= 4 else np.float64
@@ -182,10 +187,8 @@ def _check_values(values, name, label):
     if not (np.isfinite(low) and np.isfinite(high)):
         bad = ~np.isfinite(values)
         rows = np.flatnonzero(bad.any(axis=1) if bad.ndim == 2 else bad)
-        raise ValueError(f"{label}: column {name!r} has {len(rows)} rows of {len(values)} that are NaN or infinite, the first is {rows[0]}")
+        raise _error(label, name, f"has {len(rows)} rows of {len(values)} that are NaN or infinite, the first is {rows[0]}")
     if low < 0 and name not in _SIGNED:
         rows = np.flatnonzero(values < 0)
-        raise ValueError(
-            f"{label}: column {name!r} has {len(rows)} negative rows of {len(values)}, the first is row {rows[0]} with "
-            f"{values[rows[0]]:g} {UNITS[name]}"
-        )
+        first = f"row {rows[0]} with {values[rows[0]]:g} {UNITS[name]}"
+        raise _error(label, name, f"has {len(rows)} negative rows of {len(values)}, the first is {first}")

@@ -1,7 +1,6 @@
 """`Snapshot`: one galaxy of a simulation at one time, as particles or cells with units."""
 
 import os
-import warnings
 from dataclasses import dataclass, field, fields
 from functools import cached_property
 from pathlib import Path
@@ -11,7 +10,7 @@ import astropy.units as u
 import numpy as np
 from astropy.table import QTable
 
-from astroclumps.exceptions import AstroclumpsWarning
+from astroclumps.exceptions import SnapshotError
 
 from .centre import bulk_velocity, shrinking_sphere, virial_radius
 from .elements import checked_elements
@@ -77,7 +76,7 @@ class Snapshot:
         Clock of the run. Default: age of the Universe at ``scale_factor``.
     r_vir : `~astropy.units.Quantity` ['length'], optional
         Virial radius of the halo. Default, ours: radius of 200 times the critical density where dark matter is given and
-        reaches that far; else from the stellar mass and Behroozi et al. (2019), with a warning. ``meta["r_vir"]`` says which.
+        reaches that far; else that of the halo which the stellar mass has in Behroozi et al. (2019). ``meta["r_vir"]`` says which.
     centre : `~astropy.units.Quantity` ['length'], shape (3,), optional
         Centre of the galaxy. Default: a shrinking sphere on the stars, or on the gas where there are no stars.
     axis : array, shape (3,), optional
@@ -92,9 +91,9 @@ class Snapshot:
     ------
     TypeError
         An argument has a wrong type, or lacks its unit.
-    ValueError
-        A column is missing, has a wrong unit, NaN, infinite or negative values, or an identifier twice; or there is neither a star nor
-        gas. The message names snapshot, type and column.
+    `~astroclumps.exceptions.SnapshotError`
+        A `ValueError`: a column is missing, has a wrong unit, NaN, infinite or negative values, or an identifier twice; or there is
+        neither a star nor gas. The message names snapshot, type and column.
 
     Notes
     -----
@@ -112,7 +111,7 @@ class Snapshot:
     ...                 "age": np.full(4, 50) * u.Myr, "metallicity": np.full(4, 0.02)})
     >>> snapshot = Snapshot(name="four stars", stars=stars, gas=empty_elements("gas"), scale_factor=0.5)
     >>> snapshot
-    <Snapshot 'four stars': 4 stars, 0 gas elements, redshift 1, 5.93 Gyr>
+    <Snapshot 'four stars': 4 stars, 0 gas elements, redshift 1, 5.97 Gyr>
     >>> print(snapshot.centre)
     [0.25 0.5  0.75] kpc
     """
@@ -140,7 +139,7 @@ class Snapshot:
             if kind != "dark" or self.dark is not None:
                 put(kind, checked_elements(getattr(self, kind), kind, self.name))
         if not len(self.stars) and not len(self.gas):
-            raise ValueError(f"snapshot {self.name!r} has neither stars nor gas; at least one element of either is needed")
+            raise SnapshotError(f"snapshot {self.name!r} has neither stars nor gas; at least one element of either is needed")
         put("scale_factor", _positive(self.scale_factor, "scale_factor"))
         if self.cosmology is None:
             put("cosmology", vela_cosmology())
@@ -303,15 +302,12 @@ class Snapshot:
         from astroclumps.survival import behroozi2019_inverse
 
         mass = np.sum(self.stars["mass"].value, dtype=float) or np.sum(self.gas["mass"].value, dtype=float)
-        halo = behroozi2019_inverse(mass * u.Msun, max(self.redshift, 0.0)).to_value(u.Msun)
+        try:
+            halo = behroozi2019_inverse(mass * u.Msun, max(self.redshift, 0.0)).to_value(u.Msun)
+        except ValueError as exc:
+            raise SnapshotError(f"snapshot {self.name!r} has no virial radius: {exc}; give r_vir=") from exc
         radius = (halo / (4 * np.pi / 3 * _OVERDENSITY * critical)) ** (1 / 3)
         self.meta["r_vir"] = "stellar mass by Behroozi et al. (2019)"
-        warnings.warn(
-            f"snapshot {self.name!r} has no dark matter out to its virial radius; took {radius:.3g} kpc, that of the halo which "
-            f"its stellar mass {mass:.3g} Msun has in Behroozi et al. (2019) at redshift {self.redshift:.3g}; give r_vir= to set it",
-            AstroclumpsWarning,
-            stacklevel=4,
-        )
         return radius * u.kpc
 
 

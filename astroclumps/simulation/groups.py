@@ -1,0 +1,175 @@
+"""One particle type of a snapshot in one or several HDF5 files: its fields, in our units, cut to a sphere."""
+
+import re
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import numpy as np
+
+from astroclumps.exceptions import SnapshotError
+
+__all__ = ["Group", "open_files"]
+
+_PIECE = 4_000_000  # rows that are read at once where a sphere is cut
+_PART = re.compile(r"(.*\.)(\d+)(\.(?:hdf5|h5))$")
+_PLAIN = ("particle_id", "formation", "metallicity", "electrons", "temperature")  # numbers that carry no unit, or kelvin
+_EXACT = 2**53  # whole numbers below it fit into a double
+
+
+@contextmanager
+def open_files(path):
+    """Open all files of a snapshot: pairs of path and `h5py.File`."""
+    import h5py
+
+    with ExitStack() as stack:
+
+        def opened(one):
+            try:
+                return one, stack.enter_context(h5py.File(one, "r"))
+            except OSError as exc:
+                raise SnapshotError(f"{one}: is no HDF5 file, or is damaged or truncated: {exc}") from exc
+
+        path = Path(path)
+        if path.is_dir():
+            parts = sorted((one for one in path.iterdir() if _PART.match(one.name)), key=lambda one: int(_PART.match(one.name)[2]))
+            if not parts or len({_PART.match(one.name)[1] for one in parts}) > 1:
+                raise SnapshotError(
+                    f"{path}: is a folder that does not hold the numbered parts (NAME.0.hdf5, NAME.1.hdf5, ...) of one snapshot"
+                )
+            path = parts[0]
+        if not path.exists():
+            raise FileNotFoundError(f"there is no file {path}")
+        files = [opened(path)]
+        number = files[0][1]["Header"].attrs.get("NumFilesPerSnapshot", 1) if "Header" in files[0][1] else 1
+        number = int(np.ravel(number)[0])
+        match = _PART.match(str(path))
+        if number > 1 and match:
+            parts = [Path(f"{match[1]}{i}{match[3]}") for i in range(number)]
+            missing = [one.name for one in parts if not one.exists()]
+            if missing:
+                raise SnapshotError(f"{path}: is one of {number} files of a snapshot, but {', '.join(missing)} is not beside it")
+            files = [files[0] if one == path else opened(one) for one in parts]
+        yield files
+
+
+class Group:
+    """The fields of one particle type; ``keep`` may be set to the rows to be left in the table."""
+
+    def __init__(self, files, number, header, sphere):
+        self.number = number
+        self.name = f"PartType{number}"
+        self.header = header
+        self.file_name = Path(files[0][0]).name
+        self.keep = None
+        self.parts = [(path, file[self.name]) for path, file in files if self.name in file and "Coordinates" in file[self.name]]
+        self.expected = sum(
+            int(np.ravel(file["Header"].attrs.get("NumPart_ThisFile", [0] * 7))[number : number + 1].sum()) for _, file in files
+        )
+        for path, file in files:
+            if self.name in file and "Coordinates" not in file[self.name] and len(file[self.name]):
+                raise SnapshotError(f"{path}, {self.name}: the field Coordinates is missing; there are {', '.join(file[self.name])}")
+        self.exists = bool(self.parts)
+        if self.exists and self.expected and not sum(part["Coordinates"].shape[0] for _, part in self.parts):
+            raise SnapshotError(f"{self.where('position')}: is empty, but the header counts {self.expected} of {self.name}")
+        self._position, self._rows = None, [None] * len(self.parts)
+        if self.exists:
+            self._position = self._cut(sphere)
+
+    def where(self, column=None):
+        """File, group and field, for messages."""
+        path = self.parts[0][0] if self.parts else self.header.path
+        found = self._name(self.parts[0][1], column) if column and self.parts else None
+        return f"{path}, {self.name}" + (f"/{found}" if found else "")
+
+    def read(self, column, *, required=True, also=None):
+        """A column in our unit, of all parts; None where no part has it and it is not required."""
+        if column == "position":
+            return self._position
+        values = []
+        for (path, part), rows in zip(self.parts, self._rows, strict=True):
+            name = self._name(part, column)
+            n = part["Coordinates"].shape[0]
+            if name is None:
+                if column == "mass" and self._table_mass():
+                    number = n if rows is None else sum(len(index) for _, _, index in rows)
+                    values.append(np.full(number, self._table_mass() * self.header.factor("mass", None)))
+                    continue
+                if not required and not values:
+                    return None
+                names = ", ".join(self.header.layout.fields.get(column, ()) + (self.header.layout.fields[also] if also else ()))
+                what = column.replace("_", " ")
+                raise SnapshotError(f"{path}, {self.name}: no field for the {what}; looked for {names}; there are {', '.join(part)}")
+            dataset = part[name]
+            if dataset.shape[:1] != (n,):
+                raise SnapshotError(f"{path}, {self.name}/{name}: has the shape {dataset.shape}, but there are {n} Coordinates")
+            values.append(self._scaled(_rows(dataset, rows, path), column, dataset))
+        values = values[0] if len(values) == 1 else np.concatenate(values)
+        return self._identifiers(values) if column == "particle_id" else values
+
+    def factor(self, like, column):
+        """The factor of a column whose numbers are of the kind of another one."""
+        part = self.parts[0][1]
+        return self.header.factor(like, part[self._name(part, column)])
+
+    def _name(self, part, column):
+        return next((name for name in self.header.layout.fields.get(column, ()) if name in part), None)
+
+    def _table_mass(self):
+        table = self.header.mass_table
+        return float(table[self.number]) if self.number < len(table) else 0.0
+
+    def _scaled(self, values, column, dataset):
+        if column in _PLAIN or (column == "sfr" and self.header.layout.sfr_unit == "unknown"):
+            return values
+        if values.dtype.kind != "f":
+            values = values.astype(float)
+        values *= self.header.factor(column, dataset)
+        return values
+
+    def _cut(self, sphere):
+        """Positions, unwrapped and inside the sphere; remembers the rows."""
+        positions = []
+        for i, (path, part) in enumerate(self.parts):
+            dataset = part["Coordinates"]
+            if len(dataset.shape) != 2 or dataset.shape[1] != 3:
+                raise SnapshotError(f"{path}, {self.name}/Coordinates: must have the shape (n, 3), got {dataset.shape}")
+            if sphere is None:
+                positions.append(self._scaled(_rows(dataset, None, path), "position", dataset))
+                continue
+            centre, radius = sphere
+            rows, found = [], []
+            for start in range(0, dataset.shape[0], _PIECE):
+                stop = min(start + _PIECE, dataset.shape[0])
+                piece = self._scaled(_rows(dataset, [(start, stop, slice(None))], path), "position", dataset)
+                relative = piece.astype(float) - centre
+                if self.header.box:
+                    relative -= self.header.box * np.round(relative / self.header.box)
+                index = np.flatnonzero(np.einsum("ij,ij->i", relative, relative) <= radius**2)
+                if len(index):
+                    rows.append((start, stop, index))
+                    found.append((relative[index] + centre).astype(piece.dtype))
+            self._rows[i] = rows
+            positions.append(np.concatenate(found) if found else np.zeros((0, 3)))
+        return positions[0] if len(positions) == 1 else np.concatenate(positions)
+
+    def _identifiers(self, values):
+        if values.dtype.kind == "f":  # some extracts store them so
+            if len(values) and (not np.array_equal(values, np.floor(values)) or abs(values).max() >= _EXACT):
+                raise SnapshotError(f"{self.where('particle_id')}: identifiers stored as {values.dtype} are not exact whole numbers")
+            values = values.astype(np.int64)
+        if self.header.layout.cells and len(values) > 1 and not values.any():
+            return np.arange(1, len(values) + 1)
+        return values
+
+
+def _rows(dataset, rows, path):
+    """The chosen rows of a dataset, in the machine's byte order."""
+    try:
+        if rows is None:
+            values = dataset[()]
+        else:
+            pieces = [dataset[start:stop][index] for start, stop, index in rows]
+            values = np.concatenate(pieces) if pieces else np.zeros((0, *dataset.shape[1:]), dtype=dataset.dtype)
+    except (OSError, RuntimeError) as exc:
+        raise SnapshotError(f"{path}, {dataset.name.strip('/')}: cannot be read, the file is damaged or truncated: {exc}") from exc
+    return values if values.dtype.isnative else values.astype(values.dtype.newbyteorder("="))
