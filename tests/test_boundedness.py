@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from astroclumps.simulation.boundedness import G, energies, potential, thermal_energy, unbind
+from astroclumps.simulation.boundedness import G, energies, potential, sample, thermal_energy, unbind
 
 SCALE = 0.1  # kpc
 MASS = 1e8  # Msun
@@ -134,6 +134,25 @@ def test_bulk_motion_does_not_matter_and_heat_does():
 def test_thermal_energy_of_cold_and_hot_gas():
     # 1.5 k T / (mu m_u) with k / m_u = 8.3145e-3 km^2/s^2/K
     np.testing.assert_allclose(thermal_energy([1e4, 1e5]), [1.5 * 83.14463 / 1.22, 1.5 * 831.4463 / 0.59], rtol=1e-6)
+
+
+def test_large_groups_are_sampled_whatever_their_order():
+    rng = np.random.default_rng(7)
+    position, velocity, mass = plummer(40_000, rng=rng)
+    mass *= rng.uniform(0.5, 1.5, len(mass))
+    label = np.where(np.arange(40_000) < 39_000, 2, 0)
+    row, weight = sample(position, mass, label, 3, most=10_000)
+    assert np.bincount(label[row]).tolist() == [1000, 0, 10_000]
+    np.testing.assert_allclose(np.bincount(label[row], weight), np.bincount(label, mass))
+    np.testing.assert_array_equal(weight[label[row] == 0], mass[39_000:])
+    order = rng.permutation(len(mass))
+    again, _ = sample(position[order], mass[order], label[order], 3, most=10_000)
+    assert set(order[again]) == set(row)
+    whole = energies(position, velocity, mass, 0 * mass, label, 3)
+    part = energies(position[row], velocity[row], weight, 0 * weight, label[row], 3)
+    assert part.ratio[2] == pytest.approx(whole.ratio[2], rel=0.03)
+    assert part.gravity[2] == pytest.approx(whole.gravity[2], rel=0.03)
+    assert sample(position, mass, label, 3)[0].size == 31_000
 
 
 def test_single_elements_and_empty_groups_are_not_bound():

@@ -310,7 +310,9 @@ def _place(snapshot, columns, cells):
 
 
 def _energy(both, softening, n):
-    found = boundedness.energies(both.position, both.velocity, both.mass, both.thermal, both.group, n, softening=softening)
+    row, mass = boundedness.sample(both.position, both.mass, both.group, n)
+    arrays = (both.position[row], both.velocity[row], mass, both.thermal[row], both.group[row])
+    found = boundedness.energies(*arrays, n, softening=softening)
     return {"energy_ratio": found.ratio, "bound": (found.ratio < 1).astype(int), "bound_fraction": found.bound_fraction}
 
 
