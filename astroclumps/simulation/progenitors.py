@@ -58,12 +58,13 @@ class Forest:
             old = getattr(self, name)
             setattr(self, name, np.append(old, np.zeros(n, dtype=old.dtype)))
         now = self.n_snapshots
-        searching = np.unique(members.nodes)
+        searching, late = np.unique(members.nodes), members
         reach = now if self.max_gap is None else min(self.max_gap, now)
         for gap in range(1, reach + 1):
             if not len(searching):
                 break
-            found = self._link(self.store.get(now - gap), members.only(searching), gap)
+            late = late.only(searching)
+            found = self._link(self.store.get(now - gap), late, gap)
             searching = np.setdiff1d(searching, found, assume_unique=True)
         self.store.put(now, members)
         if self.max_gap is not None:
