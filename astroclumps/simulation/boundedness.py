@@ -211,8 +211,8 @@ def sample(position: np.ndarray, mass: np.ndarray, label: np.ndarray, n: int, *,
 
     Notes
     -----
-    Measured on Plummer spheres of 200,000 particles with 10 seeds: the energy ratio of the sample differs from that of all by 0.4% rms, 0.6%
-    at most.
+    Measured on Plummer spheres of 200,000 particles with 10 seeds: the energy ratio of the sample differs from that of all by 0.4% rms,
+    0.6% at most.
     """
     number = np.bincount(label, minlength=n)
     mass = np.asarray(mass, dtype=float)
