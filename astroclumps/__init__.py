@@ -21,7 +21,7 @@ _LAZY = {
     "Pipeline": "pipeline",
     "conf": "config",
 }
-_MODULES = ("bands", "catalog", "plotting", "plugins", "starlight", "survival", "weights")
+_MODULES = ("bands", "catalog", "plotting", "plotting_3d", "plugins", "starlight", "survival", "weights")
 
 __all__ = ["__version__", *_LAZY, *_MODULES]
 

@@ -1,0 +1,391 @@
+"""Figures of clumps in simulations: maps with the clumps circled by class, and what becomes of them in time."""
+
+from pathlib import Path
+
+import astropy.units as u
+import numpy as np
+
+from .plotting import CLASS_COLOURS, _number_places
+from .simulation.projection import Projection, project
+
+__all__ = ["CLASS_STYLES", "classes", "plot_clumps_3d", "plot_tracks"]
+
+__doctest_requires__ = {("plot_clumps_3d", "plot_tracks"): ["matplotlib"]}
+
+CLASS_STYLES = {
+    "LLC": ("long-lived (LLC)", CLASS_COLOURS["LLC"], "#c01818", "-", "o"),
+    "SLC": ("short-lived (SLC)", CLASS_COLOURS["SLC"], "#1060c0", "-", "s"),
+    "ZLC": ("zero-lived (ZLC)", "#f5d76e", "#b8860b", ":", "."),
+    "ex situ": ("ex situ", "#e06ce0", "#a020a0", "--", "D"),
+    "bulge": ("bulge", "#ffffff", "#303030", "-.", "*"),
+    "": ("not classified", CLASS_COLOURS[""], "#707070", "-", "x"),
+}
+"""Name, colour on dark, colour on white, line and symbol of each class; lines and symbols tell them apart without colours."""
+
+_DECADES = 3.3  # of surface density that a map shows
+_RING = 2.0  # radii of a clump: the circle's radius
+_LEAST_RING = 0.017  # of a map's side
+_MAPS = {"cold": ("cold gas", r"$\Sigma_{\rm cold}$"), "stars": ("stars", r"$\Sigma_{\rm stars}$")}
+_UNIT = r"[M$_\odot$ pc$^{-2}$]"
+
+
+def classes(clumps) -> np.ndarray:
+    """Class of each clump: ``'bulge'`` or ``'ex situ'`` by origin, else its longevity.
+
+    Parameters
+    ----------
+    clumps : `~astropy.table.QTable`
+        A table of the stage "found" or "tracked".
+
+    Returns
+    -------
+    array of str
+        Keys of `CLASS_STYLES`; empty for clumps that no tracker has seen, and for those too small to be tracked.
+
+    Examples
+    --------
+    >>> from astroclumps import catalog
+    >>> from astroclumps.plotting_3d import classes
+    >>> clumps = catalog.make_table(("found", "tracked"), 3)
+    >>> clumps["origin"] = ["bulge", "in situ", "ex situ"]
+    >>> clumps["longevity"] = ["", "LLC", ""]
+    >>> classes(clumps).tolist()
+    ['bulge', 'LLC', 'ex situ']
+    """
+    origin = np.asarray(clumps["origin"]).astype("U16")
+    longevity = np.asarray(clumps["longevity"]).astype("U16") if "longevity" in clumps.colnames else np.full(len(clumps), "", "U16")
+    return np.where(np.isin(origin, ("bulge", "ex situ")), origin, longevity)
+
+
+def plot_clumps_3d(snapshot, clumps, path, *, half_width: u.Quantity | None = None, n_numbers: int = 10, note: str = "") -> Path:
+    """Maps of cold gas and stars, face-on and edge-on, with the clumps circled by class (after G21 Fig. 3).
+
+    Parameters
+    ----------
+    snapshot : `~astroclumps.Snapshot` or `~astroclumps.simulation.projection.Projection`
+        The galaxy, or its maps from `~astroclumps.simulation.projection.project`, which need less memory to keep.
+    clumps : `~astropy.table.QTable`
+        Its clumps, stage "found" or "tracked"; rows of other snapshots must have been taken out. Circles have twice the radius of the
+        clump, and at least 1.7% of the map's side.
+    path : path-like
+        File to write; the suffix decides the format.
+    half_width : `~astropy.units.Quantity` ['length'], optional
+        Half of a map's side; default 1.4 R_d. Not for a projection, which has its own.
+    n_numbers : int, default 10
+        So many clumps, the most massive, are numbered: by their track where they have one, else by id.
+    note : str, optional
+        Follows the time in the title.
+
+    Returns
+    -------
+    path : `~pathlib.Path`
+
+    Raises
+    ------
+    ImportError
+        matplotlib is not installed.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import astropy.units as u, numpy as np
+    >>> from astropy.table import QTable
+    >>> from astroclumps import Snapshot, catalog
+    >>> from astroclumps.plotting_3d import plot_clumps_3d
+    >>> from astroclumps.simulation.elements import empty_elements
+    >>> rng = np.random.default_rng(0)
+    >>> stars = QTable({"particle_id": np.arange(2000), "position": rng.normal(0, [2, 2, 0.1], (2000, 3)) * u.kpc,
+    ...                 "velocity": np.zeros((2000, 3)) * u.km / u.s, "mass": np.full(2000, 1e5) * u.Msun,
+    ...                 "age": np.full(2000, 50) * u.Myr, "metallicity": np.full(2000, 0.02)})
+    >>> snapshot = Snapshot(name="blob", stars=stars, gas=empty_elements("gas"), r_vir=50 * u.kpc, axis=[0, 0, 1])
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     plot_clumps_3d(snapshot, catalog.make_table("found"), Path(folder) / "blob.png").name
+    'blob.png'
+    """
+    figure_class = _figure_class("plot_clumps_3d")
+    if isinstance(snapshot, Projection):
+        if half_width is not None:
+            raise ValueError("half_width belongs to the projection; give it to project()")
+        maps = snapshot
+    else:
+        maps = project(snapshot, half_width=half_width)
+    path, labels, places = Path(path), classes(clumps), maps.places(clumps)
+    figure = figure_class(figsize=(11, 9.02), dpi=120, facecolor="white")
+    grid = figure.add_gridspec(2, 2, left=0.012, right=0.988, top=0.92, bottom=0.125, wspace=0.018, hspace=0.012, height_ratios=[3, 1])
+    figure.text(0.012, 0.988, _title(maps, note), size=14, weight="bold", va="top")
+    figure.text(0.012, 0.951, _summary(clumps, labels), size=10.5, va="top", color="0.25")
+    figure.text(0.988, 0.951, _caption(clumps, n_numbers), size=9, va="top", ha="right", color="0.4")
+    for column, kind in enumerate(_MAPS):
+        low, high = _limits(maps, kind)
+        for row, view in enumerate(("face_on", "edge_on")):
+            axes = figure.add_subplot(grid[row, column])
+            shown = _map(axes, maps, kind, view, low, high)
+            _circles(axes, maps, clumps, labels, places[:, [0, 1 + row]], n_numbers if row == 0 else 0)
+            _words(axes, f"{_MAPS[kind][0]}, {view.replace('_', '-')}")
+            _disc(axes, maps, view)
+            if column == 0 and row == 0:
+                _scale_bar(axes, maps)
+        box = axes.get_position()
+        bar = figure.colorbar(shown, cax=figure.add_axes([box.x0 + 0.02, 0.098, box.width - 0.04, 0.014]), orientation="horizontal")
+        bar.set_label(f"{_MAPS[kind][1]} {_UNIT}", size=10, labelpad=1)
+        bar.ax.tick_params(labelsize=9)
+    _legend(figure, labels)
+    _save(figure, path)
+    return path
+
+
+def plot_tracks(clumps, path, *, long_lived: float = 20.0, title: str = "") -> Path:
+    """Mass and place of each track in time, and lifetime against mass.
+
+    Parameters
+    ----------
+    clumps : `~astropy.table.QTable`
+        A table of the stage "tracked" with all snapshots. Rows of no track (too few stars) and the bulge are left out.
+    path : path-like
+        File to write; the suffix decides the format.
+    long_lived : float, default 20
+        Lifetime in free-fall times from which a clump is long-lived (G21 3.1.3); drawn as a line.
+    title : str, optional
+        Stands above the panels.
+
+    Returns
+    -------
+    path : `~pathlib.Path`
+
+    Raises
+    ------
+    ImportError
+        matplotlib is not installed.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from astroclumps import catalog
+    >>> from astroclumps.plotting_3d import plot_tracks
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     plot_tracks(catalog.make_table(("found", "tracked")), Path(folder) / "tracks.png").name
+    'tracks.png'
+    """
+    figure_class = _figure_class("plot_tracks")
+    path = Path(path)
+    figure = figure_class(figsize=(13, 4.9), dpi=120, facecolor="white")
+    left, middle, right = figure.subplots(1, 3, gridspec_kw={"left": 0.052, "right": 0.988, "top": 0.9, "bottom": 0.2, "wspace": 0.21})
+    tracked = clumps[(np.asarray(clumps["track"]) > 0) & (np.asarray(clumps["origin"]) != "bulge")]
+    labels = classes(tracked)
+    for axes in () if len(tracked) else (left, middle, right):
+        axes.text(0.5, 0.5, "no tracks", transform=axes.transAxes, ha="center", va="center", size=14, color="0.4")
+        axes.set(xlim=(0.1, 1), ylim=(0.1, 1))  # logarithmic axes need numbers
+    _lines(left, tracked, labels, "mass", u.Msun, r"mass of gas and stars [M$_\odot$]", log=True)
+    _lines(middle, tracked, labels, "r_gal", u.kpc, "distance from the centre [kpc]")
+    _lifetimes(right, tracked, labels, long_lived)
+    if title:
+        figure.text(0.012, 0.985, title, size=13, weight="bold", va="top")
+    _track_legend(figure, labels)
+    _save(figure, path)
+    return path
+
+
+def _figure_class(who):
+    try:
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+    except ImportError as exc:
+        raise ImportError(f'{who} needs matplotlib; install it with  pip install "astroclumps[plot]"') from exc
+
+    def make(**options):
+        figure = Figure(**options)
+        FigureCanvasAgg(figure)
+        return figure
+
+    return make
+
+
+def _save(figure, path):
+    figure.savefig(path, metadata={"Software": None} if path.suffix.lower() == ".png" else None)
+
+
+def _title(maps, note):
+    words = [maps.name.replace("$", " "), f"t = {maps.time.to_value(u.Gyr):.3g} Gyr"]
+    if maps.scale_factor != 1:
+        words.append(f"z = {1 / maps.scale_factor - 1:.2f}")
+    return "   ".join([*words, note]).rstrip()
+
+
+def _summary(clumps, labels):
+    parts = [f"{len(clumps)} clump{'' if len(clumps) == 1 else 's'}"]
+    counts = [(CLASS_STYLES[label][0], int((labels == label).sum())) for label in CLASS_STYLES]
+    parts.append(", ".join(f"{n} {name}" for name, n in counts if n))
+    return "   ·   ".join(part for part in parts if part)
+
+
+def _caption(clumps, n_numbers):
+    if not len(clumps):
+        return ""
+    text = f"circles: {_RING:g} clump radii"
+    if n_numbers:
+        text += f"; {'tracks' if 'track' in clumps.colnames else 'ids'} of the {n_numbers} most massive"
+    return text
+
+
+def _limits(maps, kind):
+    """Lowest and highest surface density shown, round numbers, the same for both views."""
+    seen = np.concatenate([view[kind].ravel() for view in (maps.face_on, maps.edge_on)])
+    seen = seen[seen > 0]
+    if not len(seen):
+        return 1.0, 10**_DECADES
+    high = 10 ** (np.ceil(2 * np.log10(np.quantile(seen, 0.9985))) / 2)
+    return high / 10**_DECADES, high
+
+
+def _map(axes, maps, kind, view, low, high):
+    from matplotlib.colors import LogNorm
+
+    pixels = getattr(maps, view)[kind]
+    side, up = maps.half_width, maps.half_width * pixels.shape[0] / pixels.shape[1]
+    shown = axes.imshow(
+        np.maximum(pixels, low),
+        origin="lower",
+        norm=LogNorm(low, high),
+        cmap="gray",
+        interpolation="bilinear",
+        extent=(-side, side, -up, up),
+    )
+    axes.set(xticks=[], yticks=[])
+    return shown
+
+
+def _circles(axes, maps, clumps, labels, places, n_numbers):
+    from matplotlib.patches import Circle
+
+    half_x, half_y = axes.get_xlim()[1], axes.get_ylim()[1]
+    inside = (abs(places[:, 0]) < half_x) & (abs(places[:, 1]) < half_y)
+    rings = np.maximum(_RING * clumps["radius"].to_value(u.kpc), _LEAST_RING * 2 * half_x)
+    rank = {label: i for i, label in enumerate(reversed(CLASS_STYLES))}
+    for i in sorted(np.flatnonzero(inside), key=lambda i: rank[labels[i]]):  # long-lived ones on top
+        _, colour, _, line, _ = CLASS_STYLES[labels[i]]
+        width = 1.5 if n_numbers else 1.1
+        axes.add_patch(Circle(places[i], rings[i], fill=False, ec=colour, lw=width, ls=line, path_effects=_outline(width + 1.1)))
+    numbers = _numbers(clumps)
+    mass = np.where(inside & (numbers > 0), np.nan_to_num(clumps["mass"].to_value(u.Msun)), -1.0)
+    chosen = [i for i in np.argsort(-mass, kind="stable")[:n_numbers] if mass[i] >= 0]
+    # _number_places works in pixels, with circles of 3
+    scale = 3.0 / (_LEAST_RING * 2 * half_x)
+    x, y = (places[:, 0] + half_x) * scale, (places[:, 1] + half_y) * scale
+    order = chosen + [i for i in np.flatnonzero(inside) if i not in chosen]
+    spots = _number_places(x[order], y[order], (2 * half_x * scale, 2 * half_y * scale))[: len(chosen)] if chosen else []
+    for i, (tx, ty) in zip(chosen, spots, strict=True):
+        text = {"color": CLASS_STYLES[labels[i]][1], "size": 10, "weight": "bold", "ha": "center", "va": "center"}
+        axes.text(tx / scale - half_x, ty / scale - half_y, str(numbers[i]), path_effects=_outline(2.0), **text)
+    axes.set(xlim=(-half_x, half_x), ylim=(-half_y, half_y))
+
+
+def _numbers(clumps):
+    return np.asarray(clumps["track"] if "track" in clumps.colnames else clumps["id"])
+
+
+def _outline(width):
+    from matplotlib.patheffects import withStroke
+
+    return [withStroke(linewidth=width, foreground="black")]
+
+
+def _words(axes, text):
+    axes.text(0.018, 0.98, text, transform=axes.transAxes, color="white", size=10.5, va="top", path_effects=_outline(2.0))
+
+
+def _disc(axes, maps, view):
+    """The disc's outline: R_d, and the slab of half-thickness H_d."""
+    from matplotlib.patches import Circle, Rectangle
+
+    style = {"fill": False, "ec": "white", "lw": 0.8, "ls": (0, (1, 3)), "alpha": 0.7}
+    if view == "face_on":
+        axes.add_patch(Circle((0, 0), maps.r_d, **style))
+    else:
+        axes.add_patch(Rectangle((-maps.r_d, -maps.h_d), 2 * maps.r_d, 2 * maps.h_d, **style))
+
+
+def _scale_bar(axes, maps):
+    """A bar of a round length, about a quarter of the map."""
+    half = maps.half_width
+    length = max((step for step in (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100) if step <= 0.6 * half), default=0.1)
+    x, y = -0.95 * half, -0.94 * half
+    axes.plot([x, x + length], [y, y], color="white", lw=2.5, solid_capstyle="butt", path_effects=_outline(4))
+    axes.text(
+        x + length / 2, y + 0.02 * half, f"{length:g} kpc", color="white", size=10.5, ha="center", va="bottom", path_effects=_outline(2.0)
+    )
+
+
+def _legend(figure, labels):
+    from matplotlib.lines import Line2D
+
+    shown = [label for label in CLASS_STYLES if label in set(labels)]
+    if not shown:
+        return
+    handles = []
+    for label in shown:
+        name, colour, _, line, _ = CLASS_STYLES[label]
+        handles.append(Line2D([], [], color=colour, ls=line, lw=2, label=f"{name}: {int((labels == label).sum())}"))
+    figure.legend(handles=handles, loc="lower center", bbox_to_anchor=(0.5, 0.004), ncols=len(shown), fontsize=10, facecolor="0.15",
+                  edgecolor="none", labelcolor="white", handlelength=2.6, columnspacing=1.6)  # fmt: skip
+
+
+def _lines(axes, clumps, labels, name, unit, text, *, log=False):
+    """One line a track, one point a clump that was seen once."""
+    time, values = clumps["time"].to_value(u.Gyr), clumps[name].to_value(unit)
+    tracks = np.asarray(clumps["track"])
+    for label in reversed(CLASS_STYLES):
+        _, _, colour, line, symbol = CLASS_STYLES[label]
+        few = label not in ("ZLC", "")
+        for track in np.unique(tracks[labels == label]):
+            rows = np.flatnonzero((tracks == track) & (labels == label))
+            rows = rows[np.argsort(time[rows], kind="stable")]
+            axes.plot(time[rows], values[rows], color=colour, ls=line, marker=symbol, ms=3.5 if few else 4, mew=0,
+                      lw=1.4 if few else 0.8, alpha=0.9 if few else 0.6)  # fmt: skip
+    if log:
+        axes.set_yscale("log")
+    elif len(clumps):
+        axes.set_ylim(bottom=0)
+    axes.set(xlabel="time [Gyr]", ylabel=text)
+
+
+def _lifetimes(axes, clumps, labels, long_lived):
+    """Lifetime over free-fall time against the largest mass, a point a track; ZLC along the bottom."""
+    tracks = np.asarray(clumps["track"])
+    _, first, back = np.unique(tracks, return_index=True, return_inverse=True)
+    most = np.zeros(len(first))
+    np.maximum.at(most, back, clumps["mass"].to_value(u.Msun))
+    ratio = (clumps["lifetime"] / clumps["t_ff_mean"]).to_value(u.one)[first]
+    alive, label = np.asarray(clumps["censored"])[first] > 0, labels[first]
+    lived = ratio[ratio > 0]
+    floor = min(lived.min() / 2, long_lived / 10) if len(lived) else long_lived / 10
+    shift = np.random.default_rng(0).uniform(0.75, 1.33, len(first))  # ZLC side by side: their ratio is 0
+    shown = np.where(ratio > 0, ratio, floor * shift)
+    for one in reversed(CLASS_STYLES):
+        _, _, colour, _, symbol = CLASS_STYLES[one]
+        here = label == one
+        size = {".": 5, "*": 9}.get(symbol, 5)
+        axes.plot(most[here & ~alive], shown[here & ~alive], symbol, color=colour, ms=size, mew=0, alpha=0.8)
+        axes.plot(most[here & alive], shown[here & alive], symbol, mfc="white", mec=colour, ms=size, mew=1.0)
+    axes.axhline(long_lived, color="0.4", lw=1, ls="--")
+    if (ratio == 0).any():
+        axes.axhspan(0.6 * floor, 1.6 * floor, color="0.93", zorder=0)
+        axes.text(0.985, 1.5 * floor, "lifetime 0", size=8.5, color="0.3", ha="right", va="top", transform=axes.get_yaxis_transform())
+    axes.set(xscale="log", yscale="log", xlabel=r"largest mass of the track [M$_\odot$]", ylabel=r"lifetime over free-fall time")
+    if (ratio == 0).any():  # no numbers beside the strip
+        axes.set_ylim(bottom=0.5 * floor)
+        axes.set_yticks([tick for tick in axes.get_yticks() if 1.6 * floor < tick < axes.get_ylim()[1]])
+        axes.set_yticks([tick for tick in axes.get_yticks(minor=True) if 1.6 * floor < tick < axes.get_ylim()[1]], minor=True)
+
+
+def _track_legend(figure, labels):
+    from matplotlib.lines import Line2D
+
+    handles = []
+    for label in (label for label in CLASS_STYLES if label in set(labels)):
+        name, _, colour, line, symbol = CLASS_STYLES[label]
+        handles.append(Line2D([], [], color=colour, ls=line, marker=symbol, ms=5, mew=0, lw=1.4, label=name))
+    if handles:
+        handles.append(Line2D([], [], ls="", marker="o", mfc="white", mec="0.3", label="open: alive in the last snapshot"))
+        figure.legend(handles=handles, loc="lower center", bbox_to_anchor=(0.5, 0.0), ncols=len(handles), fontsize=10, frameon=False)
