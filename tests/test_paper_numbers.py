@@ -234,3 +234,28 @@ def test_star_formation_rates_are_those_of_100_myr():  # METHODS 5
 
 def test_errors_of_fits_have_a_floor():  # ours
     assert LibrarySED().error_floor == 0.05
+
+
+# clumps through time and their survival: sections 3.1.2, 3.1.3 and 6.2
+
+
+def test_clumps_are_tracked_by_a_quarter_of_ten_stars():  # section 3.1.2
+    from astroclumps import ClumpTracker
+
+    tracker = ClumpTracker()
+    assert (tracker.min_stars, tracker.shared_fraction) == (10, 0.25)
+    assert tracker.max_gap is None  # back to the first snapshot
+    assert tracker.min_shared == 1  # ours: any number that makes a quarter
+
+
+def test_long_lives_last_20_free_fall_times():  # section 3.1.3
+    from astroclumps import ClumpTracker
+
+    assert ClumpTracker().long_lived == 20.0
+
+
+def test_supernovae_disrupt_clumps_in_halos_of_less_than_150_km_s():  # section 6.2; the equations: tests/test_survival.py
+    from astroclumps import survival
+
+    assert survival.virial_velocity_limit() == 150 * u.km / u.s
+    assert (survival.COLD_FRACTION, survival.F_VIR) == (0.2, 1.4)
