@@ -571,6 +571,22 @@ def test_snapshots_beyond_max_gap_are_forgotten():
     tracker.close()
 
 
+def test_a_full_disk_changes_nothing(monkeypatch):
+    first, second = history([clump(A)], [clump(A)])
+    with ClumpTracker() as tracker:
+        tracker.add(*inputs(first))
+
+        def full(*given, **options):
+            raise OSError("No space left on device")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(np, "save", full)
+            with pytest.raises(OSError, match="No space left"):
+                tracker.add(*inputs(second))
+        tracker.add(*inputs(second))
+        assert tracker.finish()["progenitor"].tolist() == [0, 1]
+
+
 def test_a_closed_store_takes_nothing():
     with MembershipStore() as store:
         pass

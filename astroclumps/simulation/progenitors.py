@@ -51,13 +51,13 @@ class Forest:
         mass : array of float, shape (n,)
             Mass of each clump; the most massive progenitor is the main one.
         """
-        n = len(mass)
+        n, now = len(mass), self.n_snapshots
+        self.store.put(now, members)  # first, so that a full disk changes nothing
         for name, values in (("n_stars", n_stars), ("mass", mass)):
             setattr(self, name, np.append(getattr(self, name), values))
         for name in ("descendant", "main", "n_shared", "gap", "progenitor"):
             old = getattr(self, name)
             setattr(self, name, np.append(old, np.zeros(n, dtype=old.dtype)))
-        now = self.n_snapshots
         searching, late = np.unique(members.nodes), members
         reach = now if self.max_gap is None else min(self.max_gap, now)
         for gap in range(1, reach + 1):
@@ -66,7 +66,6 @@ class Forest:
             late = late.only(searching)
             found = self._link(self.store.get(now - gap), late, gap)
             searching = np.setdiff1d(searching, found, assume_unique=True)
-        self.store.put(now, members)
         if self.max_gap is not None:
             self.store.drop(now - self.max_gap)
         self.n_snapshots += 1
