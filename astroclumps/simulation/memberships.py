@@ -168,6 +168,7 @@ class MembershipStore:
         if self._closed:
             raise ValueError("the store of star memberships is closed")
         if not len(members.stars):
+            self.drop(snapshot)
             return
         if self._folder is None:
             self._folder = Path(tempfile.mkdtemp(prefix="astroclumps-"))
