@@ -46,7 +46,7 @@ class Flag3D(enum.IntFlag):
     NO_STARS = 32
     """No star particle lies inside; ages and metallicity are NaN."""
     UNRESOLVED = 64
-    """Fewer elements than cells, or gas softened over more than a cell: shape and dispersion are noise."""
+    """The cells are finer than the data: fewer elements than cells, or gas spread over more than a cell."""
 
 
 def decode_flags(value, *, flags: type[enum.IntFlag] = Flag) -> "tuple[str, ...] | list[tuple[str, ...]]":

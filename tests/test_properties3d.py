@@ -280,9 +280,9 @@ def test_bulge_by_centre_of_mass_or_densest_cell():
     place = in_box(200, [0.07, 0, 0], 0.2, rng)
     near = run(snapshot(stars=stars(place)), [(low, high)], delta=delta)
     assert near.table["origin"][0] == "bulge"
-    assert classify(np.array([1.2]), np.array([0.1]), None, cell=0.07).tolist() == ["bulge"]
-    assert classify(np.array([0.13]), np.array([1.0]), None, cell=0.07).tolist() == ["bulge"]
-    assert classify(np.array([0.15]), np.array([0.15]), None, cell=0.07).tolist() == ["in situ"]  # 2 cells: 140 pc
+    centre, peak, nearest = np.array([[1.2, 0.1, 0.1], [0.13, 1.0, 0.1], [0.15, 0.15, 0.1], [0.5, 1.5, 0.06], [0.5, 1.5, 0.1]]).T
+    found = classify(centre, peak, nearest, None, cell=0.07)  # 2 cells: 140 pc
+    assert found.tolist() == ["bulge", "bulge", "in situ", "bulge", "in situ"]
 
 
 def halo(rng, n=400_000):
@@ -328,8 +328,8 @@ def test_dark_background_is_that_of_the_gaussian():
 
 def test_overdensities_of_a_few_particles_are_chance():
     contrast = DarkContrast(np.array([2.0, 2.0]), np.array([0.08, 1e-6]))  # 3 particles where 1 is expected; 30 where 10 are
-    assert classify(np.ones(2), np.ones(2), contrast, cell=0.07).tolist() == ["in situ", "ex situ"]
-    assert classify(np.ones(2), np.ones(2), contrast, cell=0.07, ex_situ_overdensity=2.5).tolist() == ["in situ", "in situ"]
+    assert classify(np.ones(2), np.ones(2), np.ones(2), contrast, cell=0.07).tolist() == ["in situ", "ex situ"]
+    assert classify(np.ones(2), np.ones(2), np.ones(2), contrast, cell=0.07, ex_situ_overdensity=2.5).tolist() == ["in situ", "in situ"]
     # P(N >= 3 | 1) = 1 - e^-1 (1 + 1 + 1/2)
     rng = np.random.default_rng(12)
     place = rng.uniform(-5, 5, (1000, 3))  # 1 a kpc^3

@@ -110,15 +110,24 @@ def dark_contrast(
 
 
 def classify(
-    distance: np.ndarray, peak_distance: np.ndarray, contrast: "DarkContrast | None", *, cell: float, ex_situ_overdensity: float = 0.5
+    distance: np.ndarray,
+    peak_distance: np.ndarray,
+    nearest: np.ndarray,
+    contrast: "DarkContrast | None",
+    *,
+    cell: float,
+    ex_situ_overdensity: float = 0.5,
 ) -> np.ndarray:
     """Bulge, in situ or ex situ.
 
     Parameters
     ----------
     distance, peak_distance : arrays, shape (n,)
-        Distance of the centre of mass, and of the densest cell, from the galaxy's centre, kpc. Either within 2 cells makes the bulge:
-        the galaxy's core can join an arm, which moves the centre of mass (G21 3.1.3 has the centre only; the densest cell is ours).
+        Distance of the centre of mass, and of the densest cell, from the galaxy's centre, kpc. Either within 2 cells makes the bulge
+        (G21 3.1.3 has the centre only; the densest cell is ours).
+    nearest : array, shape (n,)
+        Distance of the nearest cell, kpc. Within one cell makes the bulge as well (ours): the galaxy's core can join an arm, which moves
+        the centre of mass, and the arm can hold the densest cell.
     contrast : `DarkContrast` or None
         None where the snapshot has no dark matter: all others are then in situ.
     cell : float
@@ -135,11 +144,12 @@ def classify(
     >>> import numpy as np
     >>> from astroclumps.simulation.origin import DarkContrast, classify
     >>> dark = DarkContrast(np.array([9.0, 0.1, 3.0, 3.0]), np.array([0.0, 0.4, 1e-9, 0.2]))
-    >>> classify(np.array([0.1, 4, 4, 4]), np.array([0.1, 4, 4, 4]), dark, cell=0.07).tolist()
+    >>> distance = np.array([0.1, 4, 4, 4])
+    >>> classify(distance, distance, distance, dark, cell=0.07).tolist()
     ['bulge', 'in situ', 'ex situ', 'in situ']
     """
     near = BULGE_CELLS * cell
-    bulge = (np.asarray(distance) <= near) | (np.asarray(peak_distance) <= near)
+    bulge = (np.asarray(distance) <= near) | (np.asarray(peak_distance) <= near) | (np.asarray(nearest) <= cell)
     fell = np.zeros(len(bulge), dtype=bool)
     if contrast is not None:
         fell = (contrast.delta > ex_situ_overdensity) & (contrast.chance < CHANCE)

@@ -178,7 +178,9 @@ def measure(
     contrast = _contrast(snapshot, kept["dark"], cells, fwhm)
     columns["delta_dark"] = np.full(regions.n, np.nan) if contrast is None else contrast.delta
     peak_distance = np.linalg.norm(cells.peak_position, axis=1)
-    columns["origin"] = classify(columns["r_gal"], peak_distance, contrast, cell=cells.side, ex_situ_overdensity=ex_situ_overdensity)
+    columns["origin"] = classify(
+        columns["r_gal"], peak_distance, cells.nearest, contrast, cell=cells.side, ex_situ_overdensity=ex_situ_overdensity
+    )
     columns["flags"] = _flags(parts["gas"], counts, columns, cells, fwhm, max(min_elements, 1) if min_elements else 10)
     table = catalog.make_table("found", len(order))
     for name, values in columns.items():
@@ -200,8 +202,8 @@ class _Cells:
         self.volume = self.number * self.side**3
         edge = np.any((index <= grid.margin) | (index >= np.asarray(grid.shape) - 1 - grid.margin), axis=1)
         self.at_edge = np.bincount(self.group, edge, self.n) > 0
-        near = np.linalg.norm(self.position, axis=1) <= BULGE_CELLS * self.side * (1 + 1e-9)
-        self.at_centre = np.bincount(self.group, near, self.n) > 0
+        self.nearest = np.full(self.n, np.inf)
+        np.minimum.at(self.nearest, self.group, np.linalg.norm(self.position, axis=1))
         sums = np.stack([np.bincount(self.group, self.position[:, i], self.n) for i in range(3)], axis=1)
         self.centre = sums / np.maximum(self.number, 1)[:, None]
         densest = self._first(regions.cell, regions.density)
@@ -339,7 +341,7 @@ def _flags(gas, counts, columns, cells, fwhm, few):
     bits = {
         flag.FEW_STARS: counts["stars"] < few,
         flag.FEW_ELEMENTS: (counts["stars"] < few) & (counts["gas"] < few),
-        flag.TOUCHES_CENTRE: cells.at_centre,
+        flag.TOUCHES_CENTRE: cells.nearest <= BULGE_CELLS * cells.side * (1 + 1e-9),
         flag.LARGE: columns["radius"] > fwhm / 2,
         flag.GRID_EDGE: cells.at_edge,
         flag.NO_STARS: counts["stars"] == 0,
