@@ -1,6 +1,7 @@
 """`Grid`: cubic cells around a galaxy; mass onto them, and particles in labelled ones (METHODS 1)."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -156,7 +157,7 @@ def deposit(
     >>> field[1, 1], n_outside
     (array([0., 6., 2., 0.], dtype=float32), 1)
     """
-    from .grid_kernels import BLOCK, add_blocks, count_blocks, fill_blocks
+    from .grid_kernels import BLOCK, count_blocks, fill_blocks
 
     position, mass = _arrays(position, mass)
     use = np.ones(len(mass), dtype=bool) if use is None else np.ascontiguousarray(use, dtype=bool)
@@ -182,7 +183,7 @@ def deposit(
         run(fill_blocks, [(position, mass, use, *row, *common, free, scratch) for row, free in zip(rows, at, strict=True)])
         ends = np.searchsorted(starts, np.linspace(0, starts[-1], 8 * threads + 1)[1:-1])
         ends = np.unique(np.concatenate([[0], ends, [n_blocks]]))
-        run(_add, [(scratch, starts, int(a), int(b), field) for a, b in zip(ends[:-1], ends[1:], strict=True)])
+        run(_add, [(scratch, starts, int(a), int(b), field) for a, b in pairwise(ends)])
     return Deposit(field, outside)
 
 

@@ -113,7 +113,7 @@ class Smoothing:
 
     def spread(self, coarse: np.ndarray) -> None:
         """Smooth along y and z in place, once all planes are gathered: then ``up(0)`` gives the background from ``coarse``."""
-        m, ny, nz = coarse.shape
+        m, _, nz = coarse.shape
         my, mz = self.lattice[1:]
         small = coarse
         if self.step > 1:

@@ -1,6 +1,7 @@
 """Sharing the work of compiled loops among threads."""
 
 from collections.abc import Callable, Iterable
+from itertools import pairwise
 
 import numpy as np
 
@@ -38,7 +39,7 @@ def parts(n: int, n_parts: int, *, step: int = 1) -> list[tuple[int, int]]:
     [(0, 4), (4, 10)]
     """
     ends = np.unique(np.append(np.linspace(0, n, n_parts + 1)[:-1].astype(int) // step * step, n))
-    return [(int(low), int(high)) for low, high in zip(ends[:-1], ends[1:], strict=True)]
+    return [(int(low), int(high)) for low, high in pairwise(ends)]
 
 
 def run(function: Callable, tasks: Iterable[tuple]) -> list:
