@@ -1,22 +1,34 @@
 """What happens to a galaxy between two snapshots: clumps are born, feed, form stars, are judged, move in, merge and dissolve."""
 
+from typing import NamedTuple
+
 import numpy as np
 
 from .clumps import Body, Path, clump_masses, clump_traits, free_fall_time, v_circ
-from .orbits import RG, boosts, elements_from, phase_space
+from .orbits import RG, elements_from, near, phase_space, places
 from .particles import Baryons
 from .potential import KMS, Potential
 from .relations import DiscProperties
 from .spiral import SpiralArms
 
-__all__ = ["Evolution"]
+__all__ = ["Evolution", "FreeGas"]
 
 _DELTA = 5e-5  # Gyr, over which velocities are differenced
 _COLLAPSE = (0.025, 0.045)  # Gyr, in which a clump's gas comes together
 _LOOSE_ARM = 0.3  # how far freed particles follow the arms
+_SPREAD = (0.02, 0.08)  # dex, of the radial and vertical frequency of freed particles (ours)
 _LARGEST = 0.05  # of the disc's gas: the largest clump
 _FEWEST = 30  # particles, that a clump must be worth
 _THICK_SFR = 0.05  # star formation of the thick layer's gas over the thin one's (ours)
+
+
+class FreeGas(NamedTuple):
+    """Gas that may be taken: rows of the baryons, positions, how much arms crowd it, and whether it is free still."""
+
+    rows: np.ndarray
+    position: np.ndarray
+    boost: np.ndarray
+    free: np.ndarray
 
 
 class Evolution:
@@ -83,43 +95,44 @@ class Evolution:
         for body in [one for one in self.bodies if one.alive]:
             self._judge(body, t)
         self._merge(t)
-        rows = self._free_gas(t)
-        position, _ = self.base(rows, t)
-        taken = np.zeros(len(rows), dtype=bool)
+        gas = self.free_gas(t)
         new = (self._births >= t) & (self._births < t + dt)
         for born, mass in zip(self._births[new], self._masses[new], strict=True):
-            self._give_birth(born, mass, rows, position, taken)
+            self._give_birth(born, mass, gas)
         for body in [one for one in self.bodies if one.alive and one.born < t]:
-            self._live(body, t, dt, rows, position, taken)
-        self._form_disc_stars(t, dt, rows[~taken])
+            self._live(body, t, dt, gas)
+        self._form_disc_stars(t, dt, gas)
         self.time = t + dt
 
-    def _free_gas(self, t):
-        """Rows of cold gas in the disc that no body holds."""
+    def free_gas(self, t) -> FreeGas:
+        """Cold gas of the disc that no body holds."""
         b = self.baryons
-        return np.flatnonzero(~b.star & (b.host < 0) & (b.fall[:, 0] + 0.8 * b.fall[:, 1] <= t) & (b.hot_until <= t))
+        rows = np.flatnonzero(~b.star & (b.host < 0) & (b.fall[:, 0] + b.fall[:, 1] <= t) & (b.hot_until <= t))
+        position, boost = np.empty((len(rows), 3)), np.empty(len(rows))
+        places(b.elements, rows, t, self.arms.at(t), position, boost)
+        return FreeGas(rows, position, boost, np.ones(len(rows), dtype=bool))
 
-    def _give_birth(self, born, mass, rows, position, taken):
+    def _give_birth(self, born, mass, gas):
         """A clump out of the gas of the outer disc, where arms crowd it."""
         rng, disc, b = self.rng, self.disc, self.baryons
+        position = gas.position
         radius = np.hypot(position[:, 0], position[:, 1]) / disc.r_d
-        fit = np.flatnonzero(~taken & b.thin[rows] & (radius > 0.4) & (radius < 1.35) & (abs(position[:, 2]) < 2 * disc.thin))
-        if not len(fit):
+        fit = gas.free & b.thin[gas.rows] & (radius > 0.4) & (radius < 1.35) & (abs(position[:, 2]) < 2 * disc.thin)
+        weight = np.cumsum(np.where(fit, gas.boost**1.5 * radius * np.sqrt(radius), 0.0))
+        if not len(weight) or weight[-1] <= 0:
             return
-        boost = np.empty(len(fit))
-        boosts(b.elements, rows[fit], self.time, self.arms.at(self.time), boost)
-        weight = boost**1.5 * radius[fit] ** 1.5
-        centre = position[fit[rng.choice(len(fit), p=weight / weight.sum())]]
+        centre = position[np.searchsorted(weight, rng.random() * weight[-1], side="right")]
         n = round(mass / b.particle_mass)
-        step = (position - centre) * np.array([1, 1, 0.6])
-        distance = np.sqrt((step**2).sum(axis=1)) + np.where(taken, np.inf, 0)
-        reach = min(int(n / 0.7) + 1, len(rows))
-        near = np.argpartition(distance, reach - 1)[:reach]
-        near = near[distance[near] < 2.2]
-        if len(near) < max(0.5 * n, 15):
+        found = np.empty(len(position), dtype=np.int64)
+        found = found[: near(position, gas.free, centre, 2.2, found)]
+        distance = np.sqrt((((position[found] - centre) * np.array([1, 1, 0.6])) ** 2).sum(axis=1))
+        reach = int(n / 0.7) + 1
+        if len(found) > reach:
+            found = found[np.argpartition(distance, reach - 1)[:reach]]
+        if len(found) < max(0.5 * n, 15):
             return
-        chosen = np.sort(rng.permutation(near)[:n])
-        taken[chosen] = True
+        chosen = np.sort(rng.permutation(found)[:n])
+        gas.free[chosen] = False
         mass = len(chosen) * b.particle_mass
         traits = clump_traits(rng, mass)
         where = float(np.hypot(centre[0], centre[1]))
@@ -149,8 +162,8 @@ class Evolution:
             judged=born + collapse,
         )
         start = born + rng.uniform(0, 0.4, n := len(chosen)) * collapse
-        body.add(rng, rows[chosen], start, rng.uniform(0.4, 0.7, n) * collapse, traits["radius"], mass)
-        b.host[rows[chosen]] = body.number
+        body.add(rng, gas.rows[chosen], start, rng.uniform(0.4, 0.7, n) * collapse, traits["radius"], mass)
+        b.host[gas.rows[chosen]] = body.number
         self.bodies.append(body)
 
     def _axis_ratios(self, strength):
@@ -230,7 +243,7 @@ class Evolution:
                     self.baryons.host[rows] = big.number
                     small.fate, small.ended, small.into = "merged", t, big.number
 
-    def _live(self, body, t, dt, rows, position, taken):
+    def _live(self, body, t, dt, gas):
         """Star formation, outflow and accretion of one body in a step."""
         rng, b = self.rng, self.baryons
         mass = len(body.rows) * b.particle_mass
@@ -255,14 +268,15 @@ class Evolution:
             return
         hill = float(self.potential.tidal_radius(mass, body.path.radius(t)))
         centre = body.path.at(t)
-        box = np.flatnonzero((abs(position - centre) < 1.6 * hill).all(axis=1) & ~taken)
-        wanted = min(rng.poisson(mass * dt / body.traits["growth"] / b.particle_mass), len(box) // 2)
+        found = np.empty(len(gas.rows), dtype=np.int64)
+        found = found[: near(gas.position, gas.free, centre, 1.6 * hill, found)]
+        wanted = min(rng.poisson(mass * dt / body.traits["growth"] / b.particle_mass), len(found) // 2)
         if wanted:
-            chosen = np.sort(rng.permutation(box)[:wanted])
-            taken[chosen] = True
+            chosen = np.sort(rng.permutation(found)[:wanted])
+            gas.free[chosen] = False
             late = t + dt * rng.random(wanted)
-            body.add(rng, rows[chosen], late, np.full(wanted, 0.02), body.radius(mass), mass)
-            b.host[rows[chosen]] = body.number
+            body.add(rng, gas.rows[chosen], late, np.full(wanted, 0.02), body.radius(mass), mass)
+            b.host[gas.rows[chosen]] = body.number
 
     def rate(self, body: Body) -> float:
         """Star formation of a body's gas over its mass, per Gyr: efficiency over free-fall time."""
@@ -287,7 +301,9 @@ class Evolution:
             velocity = drift + loosen * (velocity - drift) + self.rng.normal(0, max(kick, 1e-9), velocity.shape)
         b = self.baryons
         made = np.empty((len(rows), b.elements.shape[1]))
-        elements_from(position, velocity, t, _LOOSE_ARM, self.arms.at(t), self.potential._tables["log_radius"], self._tables, made)
+        spread = 10 ** self.rng.normal(0, _SPREAD, (len(rows), 2))
+        radii = self.potential._tables["log_radius"]
+        elements_from(position, velocity, t, _LOOSE_ARM, self.arms.at(t), radii, self._tables, spread, made)
         b.elements[rows] = made
         b.fall[rows] = 0
         b.host[rows] = -1
@@ -296,16 +312,14 @@ class Evolution:
             body.freed = rows
         body.drop(gone)
 
-    def _form_disc_stars(self, t, dt, rows):
+    def _form_disc_stars(self, t, dt, gas):
         """Stars from the disc's gas, as many as the galaxy's rate leaves, more of them in the arms."""
-        b = self.baryons
+        b, rows = self.baryons, gas.rows[gas.free]
         wanted = self.rng.poisson(max(self.disc.sfr * dt / b.particle_mass, 0.0)) - self._formed
         if wanted <= 0 or not len(rows):
             return
-        boost = np.empty(len(rows))
-        boosts(b.elements, rows, t, self.arms.at(t), boost)
         # the midplane's surface density falls outwards: stars form as its power 1.4
-        weight = np.where(b.thin[rows], 1.0, _THICK_SFR) * boost**1.2 * np.exp(-0.8 * b.elements[rows, RG] / self.disc.r_d)
+        weight = np.where(b.thin[rows], 1.0, _THICK_SFR) * gas.boost[gas.free] ** 1.2 * np.exp(-0.8 * b.elements[rows, RG] / self.disc.r_d)
         key = self.rng.exponential(1, len(rows)) / weight
         wanted = min(wanted, len(rows) // 2)
         new = rows[np.argpartition(key, wanted)[:wanted]]

@@ -48,8 +48,7 @@ def make_fluctuations(evolution: Evolution, t: float, mean: float) -> list[Fluct
     list of Fluctuation
     """
     rng, disc, b = evolution.rng, evolution.disc, evolution.baryons
-    rows = evolution._free_gas(t)
-    position, _ = evolution.base(rows, t)
+    rows, position, _, _ = evolution.free_gas(t)
     radius = np.hypot(position[:, 0], position[:, 1])
     fit = np.flatnonzero(b.thin[rows] & (radius > 0.1 * disc.r_d) & (radius < 1.1 * disc.r_d) & (abs(position[:, 2]) < 2 * disc.thin))
     taken = np.zeros(len(rows), dtype=bool)

@@ -8,7 +8,7 @@ import numpy as np
 
 from astroclumps.jit import compiled
 
-__all__ = ["ECC_MAX", "N_ELEMENTS", "N_PATTERN", "boosts", "elements_from", "phase_space"]
+__all__ = ["ECC_MAX", "N_ELEMENTS", "N_PATTERN", "elements_from", "near", "phase_space", "places"]
 
 N_ELEMENTS = 13
 RG, ECC, PSI, PHI0, ZA, PSIZ, OMEGA, KAPPA, NU, ARM, COS_I, SIN_I, NODE = range(N_ELEMENTS)
@@ -62,21 +62,40 @@ def phase_space(elements, t, arms, position, velocity):
 
 
 @compiled
-def boosts(elements, rows, t, arms, boost):
-    """Fill the factor by which spiral arms raise the surface density where some rows are."""
+def places(elements, rows, t, arms, position, boost):
+    """Fill positions of orbits in the disc's plane, and the factor by which arms raise the surface density there; no velocities."""
     for j in range(len(rows)):
         i = rows[j]
         theta = elements[i, 7] * t + elements[i, 2]
         r = elements[i, 0] * (1.0 - elements[i, 1] * np.cos(theta))
         phi = elements[i, 3] + elements[i, 6] * t + 2.0 * elements[i, 6] / elements[i, 7] * elements[i, 1] * np.sin(theta)
-        lr = np.log(r)
         value = 1.0
-        for k in range(arms.shape[0]):
-            a = elements[i, 9] * arms[k, 5] * _window(r, arms[k, 6], arms[k, 7])
-            chi = arms[k, 0] * (phi - arms[k, 1] * t - arms[k, 2] + arms[k, 3] * (lr - arms[k, 4]))
-            phi -= a / arms[k, 0] * np.sin(chi)
-            value /= 1.0 - a * np.cos(chi)
+        if elements[i, 9] > 0.0:
+            lr = np.log(r)
+            for k in range(arms.shape[0]):
+                a = elements[i, 9] * arms[k, 5] * _window(r, arms[k, 6], arms[k, 7])
+                chi = arms[k, 0] * (phi - arms[k, 1] * t - arms[k, 2] + arms[k, 3] * (lr - arms[k, 4]))
+                phi -= a / arms[k, 0] * np.sin(chi)
+                value /= 1.0 - a * np.cos(chi)
         boost[j] = value
+        position[j, 0], position[j, 1] = r * np.cos(phi), r * np.sin(phi)
+        position[j, 2] = elements[i, 4] * np.cos(elements[i, 8] * t + elements[i, 5])
+
+
+@compiled
+def near(position, free, centre, reach, found):
+    """Fill the indices of free places in a box about a centre; returns their number."""
+    n = 0
+    for i in range(position.shape[0]):
+        if (
+            free[i]
+            and abs(position[i, 0] - centre[0]) < reach
+            and abs(position[i, 1] - centre[1]) < reach
+            and abs(position[i, 2] - centre[2]) < reach
+        ):
+            found[n] = i
+            n += 1
+    return n
 
 
 @compiled
@@ -99,10 +118,11 @@ def _before_arms(phi, r, t, arm, arms):
 
 
 @compiled
-def elements_from(position, velocity, t, arm, arms, log_radius, tables, elements):
+def elements_from(position, velocity, t, arm, arms, log_radius, tables, spread, elements):
     """Fill the elements of orbits that pass through positions, with velocities as near as the eccentricity's limit allows.
 
-    ``tables`` has the rows omega, kappa, nu and angular momentum against ``log_radius``.
+    ``tables`` has the rows omega, kappa, nu and angular momentum against ``log_radius``; ``spread`` (n, 2) are factors of kappa and nu, since
+    real orbits of different amplitude do not come back together.
     """
     for i in range(position.shape[0]):
         x, y = position[i, 0], position[i, 1]
@@ -111,14 +131,14 @@ def elements_from(position, velocity, t, arm, arms, log_radius, tables, elements
         vr = (x * velocity[i, 0] + y * velocity[i, 1]) / r
         momentum = max(x * velocity[i, 1] - y * velocity[i, 0], 0.05 * r * r * np.interp(np.log(r), log_radius, tables[0]))
         rg = np.exp(np.interp(momentum, tables[3], log_radius))
-        ka = np.interp(np.log(rg), log_radius, tables[1])
+        ka = np.interp(np.log(rg), log_radius, tables[1]) * spread[i, 0]
         ec, es = 1.0 - r / rg, vr / (rg * ka)
         ecc = min(np.sqrt(ec * ec + es * es), 0.45)
         theta = np.arctan2(es, ec)
         rg = r / (1.0 - ecc * np.cos(theta))  # the position is kept where the eccentricity is cut
         om = np.interp(np.log(rg), log_radius, tables[0])
-        ka = np.interp(np.log(rg), log_radius, tables[1])
-        nu = np.interp(np.log(rg), log_radius, tables[2])
+        ka = np.interp(np.log(rg), log_radius, tables[1]) * spread[i, 0]
+        nu = np.interp(np.log(rg), log_radius, tables[2]) * spread[i, 1]
         turn = np.arctan2(-velocity[i, 2] / nu, position[i, 2])
         raw = _before_arms(phi, r, t, arm, arms)
         elements[i, 0], elements[i, 1] = rg, ecc
