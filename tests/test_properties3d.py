@@ -6,6 +6,7 @@ import pytest
 from astropy.table import QTable
 
 from astroclumps import catalog
+from astroclumps.exceptions import AstroclumpsWarning
 from astroclumps.simulation import properties
 from astroclumps.simulation.grid import Grid, cells_of, members
 from astroclumps.simulation.origin import DarkContrast, classify, dark_contrast
@@ -383,6 +384,31 @@ def test_unbinding_takes_interlopers_measures_anew_and_drops_what_is_left_of_str
     assert made.table["age"][0].to_value(u.Gyr) == pytest.approx(1)
     assert made.table["bound_fraction"][0] == 1
     assert made.table["radius"][0] == raw.table["radius"][0]
+
+
+@pytest.mark.real_data
+def test_clumps_of_a_hydrodynamical_disc_against_slow_sums(real_data):
+    from astroclumps import ClumpFinder3D, Snapshot
+
+    with pytest.warns(AstroclumpsWarning, match="no formation time"):
+        shot = Snapshot.read(real_data / "sims" / "gizmo_clumpy_disc" / "snapshot_010.hdf5")
+    clumps, labels = ClumpFinder3D().find(shot)
+    assert (clumps["origin"] == "bulge").sum() == 1
+    assert clumps["origin"][0] == "bulge"
+    assert np.bincount(labels)[1:].tolist() == clumps["n_stars"].tolist()
+    assert 0.2 < clumps["bound"].mean() < 0.6
+    alpha = [np.median(clumps["alpha_vir"][clumps["bound"] == bound]) for bound in (0, 1)]
+    assert alpha[0] > 2 * alpha[1]
+    for row in clumps[(clumps["n_gas"] == 0) & (clumps["n_stars"] >= 10)]:  # stars only: all that is needed stands in the labels
+        here = labels == row["id"]
+        position, velocity = shot.stars["position"].value[here], shot.stars["velocity"].value[here]
+        mass = shot.stars["mass"].value[here]
+        middle, drift = np.average(position, axis=0, weights=mass), np.average(velocity, axis=0, weights=mass)
+        np.testing.assert_allclose([row[f"pos_{axis}"].value for axis in "xyz"], middle - shot.centre.value, rtol=1e-5, atol=1e-5)
+        kinetic = 0.5 * np.sum(mass * np.sum((velocity - drift) ** 2, axis=1))
+        assert row["sigma"].value == pytest.approx(np.sqrt(2 * kinetic / mass.sum()), rel=1e-5)
+        gravity = sum(G * mass[i] * mass[j] / np.linalg.norm(position[i] - position[j]) for i in range(len(mass)) for j in range(i))
+        assert row["energy_ratio"] == pytest.approx(kinetic / gravity, rel=1e-3)
 
 
 def test_numbers_of_the_paper():

@@ -222,7 +222,7 @@ def _order(mass, peak, enough):
     """Regions to keep, by decreasing mass; of equal masses the one whose densest cell comes first in the grid."""
     rounded = np.round(np.log10(np.maximum(mass, 1e-300)), _SAME_MASS)
     order = np.lexsort((peak, -rounded))
-    return order[enough[order]] if enough.any() or not len(order) else order[:0]
+    return order[enough[order]]
 
 
 def _renamed(members, ids):
