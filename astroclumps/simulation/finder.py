@@ -87,8 +87,8 @@ class ClumpFinder3D:
     origin : `~astropy.units.Quantity` ['length'], shape (3,), optional
         Where a corner of cells lies, in the box. Default: on the snapshot's centre (ours).
     extent : tuple of float, default (1, 3)
-        The grid holds a cylinder of this radius in R_d and this half-thickness in H_d (ours). Clumps are looked for in all of the smallest
-        box around it.
+        Clumps are those whose densest cell lies in the cylinder of this radius in R_d and this half-thickness in H_d about the disc
+        (ours). The grid holds this cylinder, and three sigma of the background more on all sides.
     max_memory : `~astropy.units.Quantity` ['data quantity'] or int, optional
         Memory in bytes that the grid may take, beside the particles. Where it is not enough, the grid is worked on in slabs, with the
         same result. Default: no limit.
@@ -253,8 +253,8 @@ class ClumpFinder3D:
             centre=centre,
             max_memory=self._bytes(),
         )
-        regions = Regions(dense.n, dense.label, dense.cell, dense.delta, dense.stellar, dense.density)
-        cells = cells_of(dense.cell, dense.label, grid.shape)
+        regions = self._in_reach(dense, grid, snapshot)
+        cells = cells_of(regions.cell, regions.label, grid.shape)
         measured = measure(
             snapshot,
             regions,
@@ -271,9 +271,25 @@ class ClumpFinder3D:
         )
         self._note(measured.table, snapshot, grid, fwhm, dense.n_outside)
         if not len(measured.table):
-            left_out = f"; {dense.n} regions have fewer than {self.min_elements} stars and gas elements" if dense.n else ""
+            left_out = f"; {regions.n} regions have fewer than {self.min_elements} stars and gas elements" if regions.n else ""
             warnings.warn(f"ClumpFinder3D found no clumps in {snapshot.name!r}{left_out}", NoClumpsWarning, stacklevel=3)
         return measured, regions, grid
+
+    def _in_reach(self, dense, grid, snapshot):
+        """Regions whose densest cell lies in the cylinder."""
+        disc = snapshot.disc
+        order = np.lexsort((dense.cell, -dense.density, dense.label))
+        peak = order[np.searchsorted(dense.label[order], np.arange(1, dense.n + 1))]
+        place = grid.origin + (np.stack(np.unravel_index(dense.cell[peak], grid.shape), axis=1) + 0.5) * grid.cell
+        place -= disc.centre.to_value(u.kpc) - snapshot.centre.to_value(u.kpc)
+        height = place @ disc.axis
+        radius = np.linalg.norm(place - height[:, None] * disc.axis, axis=1)
+        inside = (radius <= self.extent[0] * disc.r_d.to_value(u.kpc)) & (abs(height) <= self.extent[1] * disc.h_d.to_value(u.kpc))
+        number = np.zeros(dense.n + 1, dtype=np.int32)
+        number[1:][inside] = np.arange(1, inside.sum() + 1)
+        label = number[dense.label]
+        cells = (values[label > 0] for values in (label, dense.cell, dense.delta, dense.stellar, dense.density))
+        return Regions(int(inside.sum()), *cells)
 
     def _fields(self, snapshot):
         """What cold mass and stars are made of."""
@@ -310,11 +326,11 @@ class ClumpFinder3D:
 
         corner = snapshot.centre.to_value(u.kpc) + grid.origin
         table.meta["snapshot"] = snapshot.name
-        table.meta["cell_size"] = f"{grid.cell!r} kpc"
+        table.meta["cell_size"] = f"{float(grid.cell)!r} kpc"
         table.meta["grid_shape"] = " ".join(map(str, grid.shape))
         table.meta["grid_margin"] = f"{grid.margin} cells"
         table.meta["grid_origin"] = f"{' '.join(repr(float(value)) for value in corner)} kpc in the box"
-        table.meta["background_fwhm"] = f"{fwhm!r} kpc"
+        table.meta["background_fwhm"] = f"{float(fwhm)!r} kpc"
         table.meta["outside_grid"] = f"{outside[0]} of the cold mass's particles, {outside[1]} stars"
         catalog.add_history(table, f"{self!r}; astroclumps {__version__}; snapshot {snapshot.name}")
 

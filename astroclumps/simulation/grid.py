@@ -169,7 +169,7 @@ def deposit(
     layers = (first // BLOCK, (end - 1) // BLOCK)
     n_blocks = int(np.prod([-(-n // BLOCK) for n in field.shape]))
     threads = n_threads()
-    scratch = np.empty((0, 4), dtype=np.float32)
+    places, masses = np.empty((0, 3), dtype=np.int32), np.empty(0, dtype=np.float32)
     outside = 0
     for low in range(0, len(mass), _CHUNK):
         rows = [(low + a, low + b) for a, b in parts(min(_CHUNK, len(mass) - low), threads)]
@@ -177,20 +177,21 @@ def deposit(
         common = (corner, grid.cell, grid.shape, *layers)
         outside += sum(run(count_blocks, [(position, use, *row, *common, count) for row, count in zip(rows, counts, strict=True)]))
         starts = np.concatenate([[0], np.cumsum(counts.sum(axis=0))])
-        if len(scratch) < starts[-1]:
-            scratch = np.empty((starts[-1] + starts[-1] // 8, 4), dtype=np.float32)
+        if len(masses) < starts[-1]:
+            masses = np.empty(starts[-1] + starts[-1] // 8, dtype=np.float32)
+            places = np.empty((len(masses), 3), dtype=np.int32)
         at = starts[:-1] + np.cumsum(counts, axis=0) - counts
-        run(fill_blocks, [(position, mass, use, *row, *common, free, scratch) for row, free in zip(rows, at, strict=True)])
+        run(fill_blocks, [(position, mass, use, *row, *common, free, places, masses) for row, free in zip(rows, at, strict=True)])
         ends = np.searchsorted(starts, np.linspace(0, starts[-1], 8 * threads + 1)[1:-1])
         ends = np.unique(np.concatenate([[0], ends, [n_blocks]]))
-        run(_add, [(scratch, starts, int(a), int(b), field) for a, b in pairwise(ends)])
+        run(_add, [(places, masses, starts, int(a), int(b), field) for a, b in pairwise(ends)])
     return Deposit(field, outside)
 
 
-def _add(scratch, starts, low, high, field):
+def _add(places, masses, starts, low, high, field):
     from .grid_kernels import BLOCK, add_blocks
 
-    add_blocks(scratch, starts, low, high, np.empty((BLOCK + 3,) * 3), field)
+    add_blocks(places, masses, starts, low, high, np.empty((BLOCK + 3,) * 3), field)
 
 
 def cells_of(cell: np.ndarray, label: np.ndarray, shape: tuple[int, int, int]) -> Cells:

@@ -14,6 +14,8 @@ BLOCK = 32
 """Side of a block in cells; its sums, in double precision, fit a core's cache."""
 
 _BITS = 5
+_FRACTION = 25  # bits of a place in a block, behind six for the cell
+_UNIT = float(1 << _FRACTION)
 
 
 @compiled
@@ -56,17 +58,22 @@ def count_blocks(position, use, low, high, corner, cell, shape, first, last, cou
 
 
 @compiled
-def _put(at, block, particles, x, y, z, mass):
+def _put(at, block, places, masses, x, y, z, mass):
+    """Write a particle that lies (x, y, z) cells from the beginning of the cell before the block."""
     s = at[block]
     at[block] = s + 1
-    particles[s, 0], particles[s, 1], particles[s, 2], particles[s, 3] = x, y, z, mass
+    places[s, 0] = np.int32(x * _UNIT)
+    places[s, 1] = np.int32(y * _UNIT)
+    places[s, 2] = np.int32(z * _UNIT)
+    masses[s] = mass
 
 
 @compiled
-def fill_blocks(position, mass, use, low, high, corner, cell, shape, first, last, at, particles):
+def fill_blocks(position, mass, use, low, high, corner, cell, shape, first, last, at, places, masses):
     """Write place in the block and mass of the particles of rows low to high, block by block; ``at`` are the next free rows.
 
-    Places count from one cell before the block, so that a cloud which hangs over its rim has no negative cells.
+    Places count from one cell before the block, so that a cloud which hangs over its rim has no negative cells; they are whole numbers,
+    2^25 to a cell, so that a cloud which lies in two blocks has the same parts in both.
     """
     scale = 1.0 / cell
     nx, ny, nz = shape
@@ -85,22 +92,21 @@ def fill_blocks(position, mass, use, low, high, corner, cell, shape, first, last
         if _whole(i, j, k):
             if a >= first and a <= last:
                 block = ((a - first) * by + b) * bz + c
-                _put(at, block, particles, x - (a * BLOCK - 1), y - (b * BLOCK - 1), z - (c * BLOCK - 1), mass[p])
+                _put(at, block, places, masses, x - (a * BLOCK - 1), y - (b * BLOCK - 1), z - (c * BLOCK - 1), mass[p])
             continue
         for a in range(max(i >> _BITS, first), min((i + 1) >> _BITS, last) + 1):
             for b in range(j >> _BITS, ((j + 1) >> _BITS) + 1):
                 for c in range(k >> _BITS, ((k + 1) >> _BITS) + 1):
                     block = ((a - first) * by + b) * bz + c
-                    _put(at, block, particles, x - (a * BLOCK - 1), y - (b * BLOCK - 1), z - (c * BLOCK - 1), mass[p])
+                    _put(at, block, places, masses, x - (a * BLOCK - 1), y - (b * BLOCK - 1), z - (c * BLOCK - 1), mass[p])
 
 
 @compiled
-def _add_clouds(particles, low, high, sums):
+def _add_clouds(places, masses, low, high, sums):
     for s in range(low, high):
-        x, y, z = np.float64(particles[s, 0]), np.float64(particles[s, 1]), np.float64(particles[s, 2])
-        m = np.float64(particles[s, 3])
-        i, j, k = np.int64(x), np.int64(y), np.int64(z)
-        fx, fy, fz = x - i, y - j, z - k
+        x, y, z, m = np.int64(places[s, 0]), np.int64(places[s, 1]), np.int64(places[s, 2]), np.float64(masses[s])
+        i, j, k = x >> _FRACTION, y >> _FRACTION, z >> _FRACTION
+        fx, fy, fz = (x - (i << _FRACTION)) / _UNIT, (y - (j << _FRACTION)) / _UNIT, (z - (k << _FRACTION)) / _UNIT
         gx, gy, gz = m * (1.0 - fx), 1.0 - fy, 1.0 - fz
         fx *= m
         row = sums[i, j]
@@ -118,7 +124,7 @@ def _add_clouds(particles, low, high, sums):
 
 
 @compiled
-def add_blocks(particles, starts, low, high, sums, field):
+def add_blocks(places, masses, starts, low, high, sums, field):
     """Add the clouds of blocks low to high to the field; ``sums`` is scratch of shape (BLOCK + 3,) * 3, float64.
 
     The field's first plane is that of the first layer of blocks.
@@ -129,7 +135,7 @@ def add_blocks(particles, starts, low, high, sums, field):
         if starts[q] == starts[q + 1]:
             continue
         sums[:] = 0.0
-        _add_clouds(particles, starts[q], starts[q + 1], sums)
+        _add_clouds(places, masses, starts[q], starts[q + 1], sums)
         x0, y0, z0 = (q // (by * bz)) << _BITS, ((q // bz) % by) << _BITS, (q % bz) << _BITS
         n = min(BLOCK, nz - z0)
         for i in range(min(BLOCK, nx - x0)):

@@ -1,6 +1,8 @@
 """Sharing the work of compiled loops among threads."""
 
+import os
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 from itertools import pairwise
 
 import numpy as np
@@ -48,7 +50,7 @@ def run(function: Callable, tasks: Iterable[tuple]) -> list:
     Parameters
     ----------
     function : callable
-        Compiled without the interpreter's lock; no two tasks may write to the same place.
+        Compiled without the interpreter's lock; no two tasks may write to the same place, and none may call `run`.
     tasks : iterable of tuple
         Arguments of each call.
 
@@ -58,10 +60,14 @@ def run(function: Callable, tasks: Iterable[tuple]) -> list:
         What the calls returned.
     """
     tasks = list(tasks)
-    workers = min(n_threads(), len(tasks))
-    if workers <= 1:
+    if min(n_threads(), len(tasks)) <= 1:
         return [function(*task) for task in tasks]
+    return list(_pool(n_threads(), os.getpid()).map(lambda task: function(*task), tasks))
+
+
+@lru_cache(maxsize=1)
+def _pool(workers, process):
+    """Threads that wait for work; a forked process makes its own."""
     from concurrent.futures import ThreadPoolExecutor
 
-    with ThreadPoolExecutor(workers) as pool:
-        return list(pool.map(lambda task: function(*task), tasks))
+    return ThreadPoolExecutor(workers, thread_name_prefix=f"astroclumps-{process}")

@@ -126,6 +126,8 @@ def dense_regions(
     mass = np.zeros((2, min(planes, grid.shape[0]), *grid.shape[1:]), dtype=np.float32)
     outside = (0, 0)
     for slab in slabs:
+        if slab[0]:
+            mass[:] = 0
         slab_mass, outside = _fill(mass, fields, grid, slab, centre)
         for field, sums in zip(slab_mass, coarse, strict=True):
             smoothing.gather(field, sums, start=slab[0])
@@ -134,6 +136,7 @@ def dense_regions(
     found, borders, total = [], [], 0
     for slab in slabs:
         if len(slabs) > 1:
+            mass[:] = 0
             slab_mass, _ = _fill(mass, fields, grid, slab, centre)
         dense = _dense(slab_mass, coarse, smoothing, slab, grid.margin, np.float32(1 + overdensity))
         if len(slabs) == 1:
@@ -208,7 +211,6 @@ def _planes(grid, sigma, max_memory):
 def _fill(mass, fields, grid, slab, centre):
     """Deposit both fields in the planes of a slab; also the numbers of particles outside the grid."""
     part = mass[:, : slab[1] - slab[0]]
-    part[:] = 0
     outside = []
     for field, particles in zip(part, fields, strict=True):
         made = [deposit(one.position, one.mass, grid, centre=centre, use=one.use, planes=slab, out=field) for one in particles]
