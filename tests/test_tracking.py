@@ -215,7 +215,7 @@ def test_tracks_at_both_ends_are_censored():
 
 # against the slow reference
 
-settings.register_profile("tracking", deadline=None, max_examples=150)
+settings.register_profile("tracking", deadline=None, max_examples=80)
 
 
 @st.composite
@@ -375,6 +375,17 @@ def test_history_names_the_tracker_and_keeps_the_finders():
     assert lines[1].endswith("on 2 snapshots")
 
 
+def test_meta_that_all_tables_share_is_kept():
+    tracker = ClumpTracker()
+    for i, one in enumerate(history([clump(A)], [clump(A)])):
+        snapshot, table, labels = inputs(one)
+        table.meta |= {"snapshot": snapshot.name, "cell_size": "0.07 kpc", "grid_shape": f"{i} 1 1"}
+        tracker.add(snapshot, table, labels)
+    tracked = tracker.finish()
+    assert tracked.meta["cell_size"] == "0.07 kpc"
+    assert set(tracked.meta) == {"cell_size", "history"}
+
+
 def test_columns_that_all_tables_have_are_kept():
     tracker = ClumpTracker()
     for i, one in enumerate(history([clump(A)], [clump(A)])):
@@ -477,6 +488,13 @@ def set_ids(function):
     return change
 
 
+def set_origin(name):
+    def change(given):
+        given["table"].meta["snapshot"] = name
+
+    return change
+
+
 def set_labels(function):
     def change(given):
         given["labels"] = function(given["labels"])
@@ -498,6 +516,7 @@ def set_labels(function):
         (set_column("t_ff", [5, 0] * u.Myr), "t_ff of clump 2 must be positive and finite"),
         (set_column("mass", [5, np.inf] * u.Msun), "mass of clump 2 must be positive and finite"),
         (set_column("sfr", [np.nan, 0] * u.Msun / u.yr), "sfr of clump 1 must be zero or positive"),
+        (set_origin("at 1.00"), "the table's clumps were found in snapshot 'at 1.00', not in 'at 1.10'"),
         (set_ids(lambda ids: np.where(ids == 3, 4, ids)), "particle_id 4 belongs to two stars of clumps"),
     ],
 )

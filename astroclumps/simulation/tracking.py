@@ -147,8 +147,9 @@ class ClumpTracker:
         Raises
         ------
         ValueError
-            The snapshot is not later than the last, labels and stars or labels and table do not fit, a star of a clump has the number of
-            another, a clump has no mean age or free-fall time, or the tracker is closed. Nothing has been added then.
+            The snapshot is not later than the last, the table is that of another snapshot, labels and stars or labels and table do not
+            fit, a star of a clump has the number of another, a clump has no mean age or free-fall time, or the tracker is closed. Nothing
+            has been added then.
         TypeError
             Labels or the stars' numbers are no integers.
         `~astroclumps.exceptions.CatalogError`
@@ -165,6 +166,8 @@ class ClumpTracker:
                 "add each snapshot once, in order of time"
             )
         catalog.validate(clumps, "found", who=f"clumps of {who}")
+        if clumps.meta.get("snapshot", snapshot.name) != snapshot.name:
+            raise ValueError(f"the table's clumps were found in snapshot {clumps.meta['snapshot']!r}, not in {snapshot.name!r}")
         stars = np.asarray(snapshot.stars["particle_id"])
         labels = self._checked_labels(clumps, np.asarray(star_labels), len(stars), who)
         n_stars = np.asarray(clumps["n_stars"], dtype=np.int64)
@@ -192,9 +195,9 @@ class ClumpTracker:
         Returns
         -------
         `~astropy.table.QTable`
-            Stage ``tracked``, in the order in which snapshots and rows were added. ``id`` is that of the snapshot's own table; ``node`` is
-            unique. Columns beyond the schema are kept if all tables have them. Without any clump: no rows, and a
-            `~astroclumps.exceptions.NoClumpsWarning`.
+            Stage ``tracked``, in the order in which snapshots and rows were added. ``id`` is that of the snapshot's own table; ``node``
+            is unique. Columns beyond the schema are kept if all tables have them, and entries of ``meta`` that all have in common.
+            Without any clump: no rows, and a `~astroclumps.exceptions.NoClumpsWarning`.
         """
         run, forest = self._run, self._run.forest
         n = forest.n_nodes
@@ -208,6 +211,9 @@ class ClumpTracker:
             out[name] = found[name] if name in found.colnames else new[name]
             if name in new.colnames:
                 out[name].info.description = new[name].info.description
+        first = run.tables[0].meta if run.tables else {}
+        same = {key: value for key, value in first.items() if all(table.meta.get(key) == value for table in run.tables)}
+        out.meta.update({key: value for key, value in same.items() if key != "snapshot"})
         out.meta["history"] = list(dict.fromkeys(line for table in run.tables for line in table.meta.get("history", [])))
         catalog.add_history(out, f"{self!r} of astroclumps {_version()} on {len(run.tables)} snapshots")
         if n:
