@@ -26,7 +26,7 @@ _DECADES = 3.3  # of surface density that a map shows
 _RING = 2.0  # radii of a clump: the circle's radius
 _LEAST_RING = 0.017  # of a map's side
 _MAPS = {"cold": ("cold gas", r"$\Sigma_{\rm cold}$"), "stars": ("stars", r"$\Sigma_{\rm stars}$")}
-_UNIT = r"[M$_\odot$ pc$^{-2}$]"
+_QUANTITIES = (("mass", u.Msun, r"mass of gas and stars [M$_\odot$]"), ("r_gal", u.kpc, "distance from the centre [kpc]"))
 
 
 def classes(clumps) -> np.ndarray:
@@ -114,7 +114,7 @@ def plot_clumps_3d(snapshot, clumps, path, *, half_width: u.Quantity | None = No
     figure = figure_class(figsize=(11, 9.02), dpi=120, facecolor="white")
     grid = figure.add_gridspec(2, 2, left=0.012, right=0.988, top=0.92, bottom=0.125, wspace=0.018, hspace=0.012, height_ratios=[3, 1])
     figure.text(0.012, 0.988, _title(maps, note), size=14, weight="bold", va="top")
-    figure.text(0.012, 0.951, _summary(clumps, labels), size=10.5, va="top", color="0.25")
+    figure.text(0.012, 0.951, _summary(clumps), size=10.5, va="top", color="0.25")
     figure.text(0.988, 0.951, _caption(clumps, n_numbers), size=9, va="top", ha="right", color="0.4")
     for column, kind in enumerate(_MAPS):
         low, high = _limits(maps, kind)
@@ -128,7 +128,7 @@ def plot_clumps_3d(snapshot, clumps, path, *, half_width: u.Quantity | None = No
                 _scale_bar(axes, maps)
         box = axes.get_position()
         bar = figure.colorbar(shown, cax=figure.add_axes([box.x0 + 0.02, 0.098, box.width - 0.04, 0.014]), orientation="horizontal")
-        bar.set_label(f"{_MAPS[kind][1]} {_UNIT}", size=10, labelpad=1)
+        bar.set_label(rf"{_MAPS[kind][1]} [M$_\odot$ pc$^{{-2}}$]", size=10, labelpad=1)
         bar.ax.tick_params(labelsize=9)
     _legend(figure, labels)
     _save(figure, path)
@@ -136,7 +136,7 @@ def plot_clumps_3d(snapshot, clumps, path, *, half_width: u.Quantity | None = No
 
 
 def plot_tracks(clumps, path, *, long_lived: float = 20.0, title: str = "") -> Path:
-    """Mass and place of each track in time, and lifetime against mass.
+    """Mass and place of each track in time, class by class, and lifetime against mass.
 
     Parameters
     ----------
@@ -170,19 +170,37 @@ def plot_tracks(clumps, path, *, long_lived: float = 20.0, title: str = "") -> P
     """
     figure_class = _figure_class("plot_tracks")
     path = Path(path)
-    figure = figure_class(figsize=(13, 4.9), dpi=120, facecolor="white")
-    left, middle, right = figure.subplots(1, 3, gridspec_kw={"left": 0.052, "right": 0.988, "top": 0.9, "bottom": 0.2, "wspace": 0.21})
     tracked = clumps[(np.asarray(clumps["track"]) > 0) & (np.asarray(clumps["origin"]) != "bulge")]
     labels = classes(tracked)
-    for axes in () if len(tracked) else (left, middle, right):
-        axes.text(0.5, 0.5, "no tracks", transform=axes.transAxes, ha="center", va="center", size=14, color="0.4")
-        axes.set(xlim=(0.1, 1), ylim=(0.1, 1))  # logarithmic axes need numbers
-    _lines(left, tracked, labels, "mass", u.Msun, r"mass of gas and stars [M$_\odot$]", log=True)
-    _lines(middle, tracked, labels, "r_gal", u.kpc, "distance from the centre [kpc]")
-    _lifetimes(right, tracked, labels, long_lived)
-    if title:
-        figure.text(0.012, 0.985, title, size=13, weight="bold", va="top")
-    _track_legend(figure, labels)
+    shown = [label for label in ("LLC", "SLC", "ZLC", "ex situ") if label in set(labels)]
+    figure = figure_class(figsize=(4.6 + 3.1 * max(len(shown), 1), 6.2), dpi=120, facecolor="white")
+    inch_x, inch_y = 1 / figure.get_figwidth(), 1 / figure.get_figheight()
+    end = 1 - 4.2 * inch_x
+    grid = figure.add_gridspec(
+        2, max(len(shown), 1), left=0.75 * inch_x, right=end, top=1 - 0.65 * inch_y, bottom=0.6 * inch_y, wspace=0.04, hspace=0.05
+    )
+    for row, (name, unit, text) in enumerate(_QUANTITIES):
+        first = None
+        for column, label in enumerate(shown):
+            axes = figure.add_subplot(grid[row, column], sharex=first, sharey=first)
+            first = first or axes
+            n = _lines(axes, tracked[labels == label], label, name, unit)
+            if row == 0:
+                axes.set_yscale("log")
+                axes.set_title(f"{CLASS_STYLES[label][0]}: {n} track{'' if n == 1 else 's'}", size=10.5, color=CLASS_STYLES[label][2])
+            axes.tick_params(labelleft=column == 0, labelbottom=row == 1, labelsize=9)
+            axes.set(xlabel="time [Gyr]" if row else "", ylabel=text if column == 0 else "")
+        if first is not None:
+            first.margins(x=0.06)
+        if first is not None and row:
+            first.set_ylim(bottom=0)
+            first.text(0.03, 0.03, "black: median", transform=first.transAxes, size=9)
+    if shown:
+        right = figure.add_axes([end + 0.85 * inch_x, 0.6 * inch_y, 3.2 * inch_x, 1 - 1.25 * inch_y])
+        _lifetimes(right, tracked, labels, long_lived)
+    else:
+        figure.text(0.5, 0.5, "no tracks", ha="center", va="center", size=16, color="0.4")
+    figure.text(0.12 * inch_x, 1 - 0.1 * inch_y, title, size=13, weight="bold", va="top")
     _save(figure, path)
     return path
 
@@ -213,17 +231,21 @@ def _title(maps, note):
     return "   ".join([*words, note]).rstrip()
 
 
-def _summary(clumps, labels):
-    parts = [f"{len(clumps)} clump{'' if len(clumps) == 1 else 's'}"]
-    counts = [(CLASS_STYLES[label][0], int((labels == label).sum())) for label in CLASS_STYLES]
-    parts.append(", ".join(f"{n} {name}" for name, n in counts if n))
-    return "   ·   ".join(part for part in parts if part)
+def _summary(clumps):
+    """Their number, and the mass in those off the centre."""
+    if not len(clumps):
+        return "no clumps"
+    off = np.asarray(clumps["origin"]) != "bulge"
+    mass = np.nansum(clumps["mass"].to_value(u.Msun)[off])
+    return f"{len(clumps)} clump{'' if len(clumps) == 1 else 's'}" + (
+        rf"   ·   $10^{{{np.log10(mass):.1f}}}$ M$_\odot$ in those off the centre" if mass > 0 else ""
+    )
 
 
 def _caption(clumps, n_numbers):
     if not len(clumps):
         return ""
-    text = f"circles: {_RING:g} clump radii"
+    text = f"circles: {_RING:g} clump radii or more"
     if n_numbers:
         text += f"; {'tracks' if 'track' in clumps.colnames else 'ids'} of the {n_numbers} most massive"
     return text
@@ -331,23 +353,18 @@ def _legend(figure, labels):
                   edgecolor="none", labelcolor="white", handlelength=2.6, columnspacing=1.6)  # fmt: skip
 
 
-def _lines(axes, clumps, labels, name, unit, text, *, log=False):
-    """One line a track, one point a clump that was seen once."""
+def _lines(axes, clumps, label, name, unit):
+    """A line a track, and the median at each time in black; the number of tracks."""
     time, values = clumps["time"].to_value(u.Gyr), clumps[name].to_value(unit)
     tracks = np.asarray(clumps["track"])
-    for label in reversed(CLASS_STYLES):
-        _, _, colour, line, symbol = CLASS_STYLES[label]
-        few = label not in ("ZLC", "")
-        for track in np.unique(tracks[labels == label]):
-            rows = np.flatnonzero((tracks == track) & (labels == label))
-            rows = rows[np.argsort(time[rows], kind="stable")]
-            axes.plot(time[rows], values[rows], color=colour, ls=line, marker=symbol, ms=3.5 if few else 4, mew=0,
-                      lw=1.4 if few else 0.8, alpha=0.9 if few else 0.6)  # fmt: skip
-    if log:
-        axes.set_yscale("log")
-    elif len(clumps):
-        axes.set_ylim(bottom=0)
-    axes.set(xlabel="time [Gyr]", ylabel=text)
+    _, _, colour, _, symbol = CLASS_STYLES[label]
+    for track in np.unique(tracks):
+        rows = np.flatnonzero(tracks == track)
+        rows = rows[np.argsort(time[rows], kind="stable")]
+        axes.plot(time[rows], values[rows], color=colour, marker=symbol, ms=5 if symbol == "." else 3.5, mew=0, lw=0.9, alpha=0.55)
+    times = np.unique(time)
+    axes.plot(times, [np.median(values[time == one]) for one in times], color="black", lw=1.8)
+    return len(np.unique(tracks))
 
 
 def _lifetimes(axes, clumps, labels, long_lived):
@@ -372,20 +389,11 @@ def _lifetimes(axes, clumps, labels, long_lived):
     if (ratio == 0).any():
         axes.axhspan(0.6 * floor, 1.6 * floor, color="0.93", zorder=0)
         axes.text(0.985, 1.5 * floor, "lifetime 0", size=8.5, color="0.3", ha="right", va="top", transform=axes.get_yaxis_transform())
-    axes.set(xscale="log", yscale="log", xlabel=r"largest mass of the track [M$_\odot$]", ylabel=r"lifetime over free-fall time")
+    axes.set(xscale="log", yscale="log", xlabel=r"largest mass of the track [M$_\odot$]", ylabel="lifetime over free-fall time")
+    axes.tick_params(labelsize=9)
+    if alive.any():
+        axes.set_title("open: alive in the last snapshot", size=10.5, color="0.3")
     if (ratio == 0).any():  # no numbers beside the strip
         axes.set_ylim(bottom=0.5 * floor)
         axes.set_yticks([tick for tick in axes.get_yticks() if 1.6 * floor < tick < axes.get_ylim()[1]])
         axes.set_yticks([tick for tick in axes.get_yticks(minor=True) if 1.6 * floor < tick < axes.get_ylim()[1]], minor=True)
-
-
-def _track_legend(figure, labels):
-    from matplotlib.lines import Line2D
-
-    handles = []
-    for label in (label for label in CLASS_STYLES if label in set(labels)):
-        name, _, colour, line, symbol = CLASS_STYLES[label]
-        handles.append(Line2D([], [], color=colour, ls=line, marker=symbol, ms=5, mew=0, lw=1.4, label=name))
-    if handles:
-        handles.append(Line2D([], [], ls="", marker="o", mfc="white", mec="0.3", label="open: alive in the last snapshot"))
-        figure.legend(handles=handles, loc="lower center", bbox_to_anchor=(0.5, 0.0), ncols=len(handles), fontsize=10, frameon=False)

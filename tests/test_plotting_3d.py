@@ -137,11 +137,20 @@ class TestTracks:
         plot_tracks(table, "tracks.png", **options)
         return kept[0].axes
 
-    def test_each_track_is_a_line_in_time(self, monkeypatch):
-        mass, radius, _ = self.drawn(monkeypatch, tracks()[::-1])
-        lines = sorted(line.get_ydata().tolist() for line in mass.lines)
-        assert lines == [[1e7, 1e7], [1e8, 2e8], [3e8, 1e8]]  # not the clump without a track
-        assert [9.0, 5.0] in [line.get_ydata().tolist() for line in radius.lines]
+    def test_each_class_has_its_panels_and_each_track_its_line(self, monkeypatch):
+        *panels, _ = self.drawn(monkeypatch, tracks()[::-1])
+        titles = [axes.get_title() for axes in panels[:3]]
+        assert titles == ["long-lived (LLC): 1 track", "zero-lived (ZLC): 1 track", "ex situ: 1 track"]
+        first = [axes.lines[0].get_ydata().tolist() for axes in panels]
+        assert first == [[1e8, 2e8], [1e7, 1e7], [3e8, 1e8], [4, 3], [2, 2], [9, 5]]  # not the clump without a track
+        assert len(panels[0].lines) == 2  # and the median
+
+    def test_the_black_line_is_the_median(self, monkeypatch):
+        table = tracks()
+        table["longevity"], table["origin"] = "SLC", "in situ"
+        mass, *_ = self.drawn(monkeypatch, table)
+        assert mass.lines[-1].get_color() == "black"
+        assert mass.lines[-1].get_ydata().tolist() == [1e8, 1e8]  # of 1, 0.1, 3 and of 2, 0.1, 1
 
     def test_lifetimes_are_points_at_the_largest_mass(self, monkeypatch):
         *_, lifetimes = self.drawn(monkeypatch, tracks(), long_lived=12)

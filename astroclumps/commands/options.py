@@ -1,10 +1,13 @@
-"""Options that choose the stages of a pipeline, shared by ``run`` and ``demo``."""
+"""Options that choose the stages of a pipeline, shared by ``run`` and ``demo``; settings as text."""
 
 import ast
+import re
 
 from . import UsageError
 
-__all__ = ["add_output_options", "add_stage_options", "make_pipeline"]
+__all__ = ["add_output_options", "add_stage_options", "make_pipeline", "setting", "value"]
+
+_WITH_UNIT = re.compile(r"([-+]?[0-9.][-+0-9.eE]*|[\[(][^\])]*[\])])\s*([A-Za-z].*)")
 
 
 def add_stage_options(parser):
@@ -54,22 +57,38 @@ def make_pipeline(args):
             given["sed"]["seed"] = args.seed
     options = {stage: {name: value for name, value in settings.items() if value is not None} for stage, settings in given.items()}
     for text in args.set:
-        stage, name, value = _setting(text)
+        stage, name, given_value = setting(text)
         if stage not in options:
             raise UsageError(f"--set {text}: stages are {', '.join(options)}")
-        options[stage][name] = value
+        options[stage][name] = given_value
     for stage, name in names.items():
         if name is None and options[stage]:
             raise UsageError(f"{', '.join(options[stage])} of the {stage} makes no sense where the {stage} is left out")
     return Pipeline(detector=args.detector, **names, options={stage: settings for stage, settings in options.items() if settings})
 
 
-def _setting(text):
-    left, equals, value = text.partition("=")
+def setting(text: str, *, example: str = "detector.n_sigma=3") -> tuple[str, str, object]:
+    """Stage, name and value of ``STAGE.NAME=VALUE``; `UsageError` where it is something else."""
+    left, equals, right = text.partition("=")
     stage, dot, name = left.strip().partition(".")
     if not (equals and dot and stage and name):
-        raise UsageError(f"--set takes STAGE.NAME=VALUE, such as detector.n_sigma=3, got {text!r}")
+        raise UsageError(f"--set takes STAGE.NAME=VALUE, such as {example}, got {text!r}")
+    return stage, name, value(right)
+
+
+def value(text: str):
+    """What a text stands for: a Python literal, a literal with a unit such as ``100 pc`` or ``[1, 3] Gyr``, else the text itself."""
+    text = text.strip()
     try:
-        return stage, name, ast.literal_eval(value.strip())
+        return ast.literal_eval(text)
     except (ValueError, SyntaxError):
-        return stage, name, value.strip()
+        pass
+    parts = _WITH_UNIT.fullmatch(text)
+    if parts is None:
+        return text
+    import astropy.units as u
+
+    try:
+        return u.Quantity(ast.literal_eval(parts[1]), u.Unit(parts[2]))
+    except (ValueError, TypeError, SyntaxError):
+        return text

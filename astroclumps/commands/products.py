@@ -5,13 +5,13 @@ import os
 import tempfile
 from pathlib import Path
 
-__all__ = ["PRODUCTS", "check_folder", "has_figure", "write"]
+__all__ = ["PRODUCTS", "check_folder", "has_figure", "write", "write_whole"]
 
 PRODUCTS = ("clumps.ecsv", "clumps.reg", "segmentation.fits", "quicklook.png")
 
 
-def check_folder(folder: Path, *, overwrite: bool):
-    """Raise an OSError if results could not be written into a folder, which is not made yet."""
+def check_folder(folder: Path, *, overwrite: bool, names=PRODUCTS):
+    """Raise an OSError if results could not be written into a folder, which is not made yet, or one of these names is there."""
     folder = Path(folder)
     there = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
     if not there.is_dir():
@@ -21,7 +21,7 @@ def check_folder(folder: Path, *, overwrite: bool):
             pass
     except OSError as exc:
         raise PermissionError(f"results cannot be written into {folder}: {exc.strerror or exc}") from exc
-    existing = [name for name in PRODUCTS if (folder / name).exists()]
+    existing = [name for name in names if (folder / name).exists()]
     if existing and not overwrite:
         raise FileExistsError(f"{folder} already holds {', '.join(existing)}; add --overwrite to replace them, or choose another -o")
 
@@ -50,13 +50,18 @@ def write(result, folder: Path, *, sed=None, redshift_note="") -> list[str]:
     else:
         (folder / "quicklook.png").unlink(missing_ok=True)  # it would show other results
     for name, writer in writers.items():
-        partial = folder / f".partial-{os.getpid()}-{name}"
-        try:
-            writer(partial)
-            partial.replace(folder / name)
-        finally:
-            partial.unlink(missing_ok=True)
+        write_whole(folder / name, writer)
     return list(writers)
+
+
+def write_whole(path: Path, writer):
+    """Let ``writer(path)`` write a file that appears when it is complete; an older one is kept until then."""
+    partial = path.with_name(f".partial-{os.getpid()}-{path.name}")
+    try:
+        writer(partial)
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def _segmentation(result):
