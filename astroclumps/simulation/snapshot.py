@@ -32,7 +32,10 @@ def vela_cosmology():
 
 
 class _Measured:
-    """A field that is measured on first use where None was given."""
+    """A field that is measured on first use where None was given; kept, or measured again each time."""
+
+    def __init__(self, keep=True):
+        self.keep = keep
 
     def __set_name__(self, owner, name):
         self.name = f"_{name}"
@@ -43,7 +46,8 @@ class _Measured:
         value = instance.__dict__[self.name]
         if value is None:
             value = getattr(instance, f"_measure{self.name}")()
-            instance.__dict__[self.name] = value
+            if self.keep:
+                instance.__dict__[self.name] = value
         return value
 
     def __set__(self, instance, value):
@@ -125,7 +129,7 @@ class Snapshot:
     time: u.Quantity[u.Gyr] | None = _Measured()
     r_vir: u.Quantity[u.kpc] | None = _Measured()
     centre: u.Quantity[u.kpc] | None = _Measured()
-    axis: np.ndarray | None = _Measured()
+    axis: np.ndarray | None = _Measured(keep=False)  # `disc` keeps it; one that was given is not iterated
     velocity: u.Quantity[u.km / u.s] | None = _Measured()
     meta: dict = field(default_factory=dict)
 
@@ -215,7 +219,7 @@ class Snapshot:
         from astroclumps import plugins
         from astroclumps.exceptions import PluginError
 
-        name = _guess_format(path) if format is None else format
+        name = guess_reader(path) if format is None else format
         made = plugins.load("simulation_readers", name)(path, **options)
         if not isinstance(made, cls):
             raise PluginError(f"simulation reader {name!r} must return a Snapshot, got {type(made).__name__}")
@@ -266,10 +270,22 @@ class Snapshot:
         for name in ("centre", "velocity", "axis"):
             value = self.__dict__[f"_{name}"]
             changes[name] = None if value is None else _turned(value, matrix)
-        for one in fields(self):
-            if one.name not in changes:
-                changes[one.name] = self.__dict__.get(f"_{one.name}", self.__dict__.get(one.name))
-        return Snapshot(**changes)
+        return self.replace(**changes)
+
+    def replace(self, **changes) -> "Snapshot":
+        """The same snapshot with other values of some arguments; tables are shared, and what was measured before is kept.
+
+        Parameters
+        ----------
+        **changes
+            Arguments of `Snapshot`, such as ``centre``. Where a new one makes others wrong, give those too, or None to measure them anew.
+
+        Returns
+        -------
+        `Snapshot`
+        """
+        kept = {one.name: self.__dict__.get(f"_{one.name}", self.__dict__.get(one.name)) for one in fields(self)}
+        return Snapshot(**(kept | changes))
 
     def _tracers(self):
         """Stars, or gas where there are none: what centre and velocity are measured on."""
@@ -348,7 +364,8 @@ def _turned(value, matrix):
     return (matrix @ value.value) * value.unit if isinstance(value, u.Quantity) else matrix @ value
 
 
-def _guess_format(path):
+def guess_reader(path) -> str:
+    """Name of the built-in reader that a path is for."""
     if not isinstance(path, (str, os.PathLike)):
         return "yt"
     path = Path(path)
