@@ -51,7 +51,7 @@ def write_npz(snapshot: Snapshot, path) -> None:
             if values.dtype.hasobject or getattr(column, "mask", None) is not None:
                 raise ValueError(f"snapshot {snapshot.name!r}, {kind}: column {name!r} of {values.dtype} or with a mask cannot be kept")
             arrays[f"{kind}/{name}"] = values
-            units[name] = column.unit.to_string("vounit") if isinstance(column, u.Quantity) else None
+            units[name] = column.unit.to_string() if isinstance(column, u.Quantity) else None
             if column.info.description:
                 descriptions[name] = column.info.description
         tables[kind] = {"columns": units, "descriptions": descriptions, "meta": dict(table.meta)}
@@ -112,10 +112,10 @@ def read_npz(path) -> Snapshot:
     ...     example_snapshot().write(Path(folder) / "galaxy.npz")
     ...     snapshot = Snapshot.read(Path(folder) / "galaxy.npz")
     >>> snapshot
-    <Snapshot 'example': 600 stars, 400 gas elements, 200 dark-matter particles, redshift 2, 3.23 Gyr>
+    <Snapshot 'example': 600 stars, 400 gas elements, 200 dark-matter particles, redshift 2, 3.36 Gyr>
     """
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
             header = json.loads(archive["header"].tobytes())
             if header.get("format") != _FORMAT:
                 raise SnapshotError(f"{path}: is of the format {header.get('format')!r}, this version reads {_FORMAT!r}")
@@ -150,7 +150,7 @@ def _table(archive, kind, described, path):
         if key not in archive:
             raise SnapshotError(f"{path}, {key}: the column is missing", column=name)
         values = archive[key]
-        table[name] = values if unit is None else u.Quantity(values, u.Unit(unit, format="vounit") if unit else "", copy=False)
+        table[name] = values if unit is None else u.Quantity(values, u.Unit(unit) if unit else "", copy=False)
         table[name].info.description = described["descriptions"].get(name)
     return table
 
@@ -159,7 +159,7 @@ def _described(cosmology):
     """A cosmology's class and parameters, as JSON keeps them."""
     parameters = {}
     for name, value in cosmology.parameters.items():
-        unit = value.unit.to_string("vounit") if isinstance(value, u.Quantity) else None
+        unit = value.unit.to_string() if isinstance(value, u.Quantity) else None
         parameters[name] = [None if value is None else np.asarray(getattr(value, "value", value), dtype=float).tolist(), unit]
     return {"class": type(cosmology).__name__, "name": cosmology.name, "parameters": parameters}
 
@@ -171,6 +171,6 @@ def _cosmology(described):
     if not (isinstance(made, type) and issubclass(made, cosmology.FLRW)):
         raise TypeError(f"no cosmology of the class {described['class']!r}")
     values = {
-        name: value if unit is None else value * u.Unit(unit, format="vounit") for name, (value, unit) in described["parameters"].items()
+        name: value if unit is None else value * u.Unit(unit) for name, (value, unit) in described["parameters"].items()
     }
     return made(name=described["name"], **values)
