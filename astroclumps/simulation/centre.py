@@ -9,6 +9,8 @@ __all__ = ["bulk_velocity", "shrinking_sphere", "virial_radius"]
 _SHRINK = 0.8  # radius of a sphere over that of the one before
 _LEAST = 100  # elements in the last sphere
 _LEAST_PART = 0.01  # of all elements, in the last sphere
+_FIRST = 2.0  # radius of the first sphere over the root of the mean square distance
+_SORTED, _BINS = 100_000, 4096  # values that are sorted at once, and bins for more
 
 
 def shrinking_sphere(position: np.ndarray, mass: np.ndarray) -> np.ndarray:
@@ -28,7 +30,8 @@ def shrinking_sphere(position: np.ndarray, mass: np.ndarray) -> np.ndarray:
 
     Notes
     -----
-    Each sphere has 0.8 times the radius of the one before; the first holds everything. These numbers are ours.
+    The first sphere has twice the root of the mean square distance, each one after it 0.8 times the radius of the one before. These
+    numbers are ours.
 
     Examples
     --------
@@ -40,20 +43,27 @@ def shrinking_sphere(position: np.ndarray, mass: np.ndarray) -> np.ndarray:
     >>> shrinking_sphere(np.vstack([cluster, field]), np.ones(1200)).round(1)
     array([5., 5., 5.])
     """
+    from .disc_kernels import inside_sphere, sphere_sums
+
     if not len(mass):
         raise ValueError("a centre needs at least one element, got none")
+    if not np.any(mass):
+        mass = np.ones(len(mass))
     least = max(_LEAST, math.ceil(_LEAST_PART * len(mass)))
-    centre = _mean(position, mass)
-    distance2 = _distance2(position, centre)
-    radius = math.sqrt(float(distance2.max()))
+    centre = np.array(position[0], dtype=float)
+    n, total, *offset, _, _ = sphere_sums(position, mass, centre, np.inf)
+    centre += np.array(offset) / total
+    n, total, *_, second, far = sphere_sums(position, mass, centre, np.inf)
+    radius = min(math.sqrt(far), _FIRST * math.sqrt(second / total))
     while True:
-        radius *= _SHRINK
-        inside = distance2 < radius**2
-        if inside.sum() < least or radius == 0:
+        n, total, *offset, _, _ = sphere_sums(position, mass, centre, radius**2)
+        if n < least or total == 0:
             return centre
-        position, mass = position[inside], mass[inside]
-        centre = _mean(position, mass)
-        distance2 = _distance2(position, centre)
+        if n < 0.7 * len(mass):  # leave the rest behind
+            inside = inside_sphere(position, centre, radius**2)
+            position, mass = position[inside], mass[inside]
+        centre = centre + np.array(offset) / total
+        radius *= _SHRINK
 
 
 def bulk_velocity(position: np.ndarray, velocity: np.ndarray, mass: np.ndarray, centre: np.ndarray, radius: float) -> np.ndarray:
@@ -76,8 +86,7 @@ def bulk_velocity(position: np.ndarray, velocity: np.ndarray, mass: np.ndarray, 
     """
     distance2 = _distance2(position, centre)
     inside = distance2 <= max(radius**2, float(distance2.min()))
-    distance2, mass, velocity = distance2[inside], mass[inside], velocity[inside]
-    inner = distance2 <= weighted_quantile(distance2, mass, 0.5)
+    inner = inside & (distance2 <= weighted_quantile(distance2[inside], mass[inside], 0.5))
     return _mean(velocity[inner], mass[inner])
 
 
@@ -109,10 +118,29 @@ def virial_radius(distance: np.ndarray, mass: np.ndarray, mean_density: float) -
 
 
 def weighted_quantile(values, weights, part):
-    """Smallest value up to which at least ``part`` of the weight lies; no weight: the largest value."""
+    """Smallest value up to which at least ``part`` of the weight lies; no weight: the largest value.
+
+    Many values are counted in bins first, and only those of one bin are sorted.
+    """
+    from .disc_kernels import weight_in_bins
+
+    target, below = part * float(np.sum(weights, dtype=float)), 0.0
+    while len(values) > _SORTED:
+        low, high = float(values.min()), float(values.max())
+        if not high > low:
+            return high
+        scale = _BINS / (high - low)
+        cumulative = np.cumsum(weight_in_bins(values, weights, low, scale, _BINS))
+        chosen = min(int(np.searchsorted(cumulative, (target - below) * (1 - 1e-12))), _BINS - 1)
+        if chosen:
+            below += float(cumulative[chosen - 1])
+        inside = np.minimum((values - low) * scale, _BINS - 1).astype(np.int32) == chosen
+        if inside.all():
+            break
+        values, weights = values[inside], weights[inside]
     order = np.argsort(values)
-    cumulative = np.cumsum(np.asarray(weights, dtype=float)[order])
-    row = np.searchsorted(cumulative, part * cumulative[-1])
+    cumulative = below + np.cumsum(np.asarray(weights, dtype=float)[order])
+    row = int(np.searchsorted(cumulative, target * (1 - 1e-12)))
     return float(values[order[min(row, len(values) - 1)]])
 
 

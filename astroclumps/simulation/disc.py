@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import astropy.units as u
 import numpy as np
 
-from astroclumps.exceptions import AstroclumpsWarning
+from astroclumps.exceptions import AstroclumpsWarning, SnapshotError
 
 from .centre import weighted_quantile
 
@@ -104,7 +104,7 @@ class Disc:
 def measure_disc(snapshot: "Snapshot", *, cold_temperature: u.Quantity = 1.5e4 * u.K, young_age: u.Quantity = 100 * u.Myr) -> Disc:
     """Radius, half-thickness and axis of the cold disc (METHODS 1; Mandelker et al. 2014).
 
-    (1) The axis is that of the cold mass's angular momentum in a sphere of 0.15 virial radii. (2) R_d is the radius with 85% of the
+    (1) The axis is that of the cold mass's angular momentum in a sphere of 0.21 virial radii. (2) R_d is the radius with 85% of the
     cold mass in the cylinder of radius 0.15 virial radii and half-thickness 1 kpc along the axis. (3) H_d is the half-thickness
     with 85% of the cold mass inside R_d and less than R_d from the plane. (4) The axis is measured anew inside R_d and H_d, and steps
     2 to 4 are taken again until radius, thickness and axis change by less than a part in a thousand. Where single elements at the edge
@@ -126,7 +126,7 @@ def measure_disc(snapshot: "Snapshot", *, cold_temperature: u.Quantity = 1.5e4 *
 
     Raises
     ------
-    ValueError
+    `~astroclumps.exceptions.SnapshotError`
         No mass lies inside 0.15 virial radii.
 
     Warns
@@ -139,19 +139,16 @@ def measure_disc(snapshot: "Snapshot", *, cold_temperature: u.Quantity = 1.5e4 *
     reach = _REACH * snapshot.r_vir.value
     given_axis = snapshot.__dict__["_axis"]
     centre, bulk = snapshot.centre.value, snapshot.velocity.value
-    near = {}  # kind -> rows whose distance could matter: H_d looks up to |z| < R_d <= reach
-    for kind in ("stars", "gas"):
-        position = getattr(snapshot, kind)["position"].value
-        near[kind] = np.flatnonzero(np.all(abs(position - centre.astype(position.dtype)) < np.sqrt(2) * reach, axis=1))
     cold = {
-        "stars": near["stars"][snapshot.stars["age"].value[near["stars"]] < young_age],
-        "gas": near["gas"][snapshot.gas["temperature"].value[near["gas"]] < cold_temperature],
+        "stars": snapshot.stars["age"].value < young_age,
+        "gas": snapshot.gas["temperature"].value < cold_temperature,
     }
-    position, velocity, mass = _gather(snapshot, cold, centre, bulk)
-    if not _inside(position, reach).any() or not mass.any():
-        position, velocity, mass = _gather(snapshot, near, centre, bulk)
-        if not _inside(position, reach).any() or not mass.any():
-            raise ValueError(
+    elements = _Elements(snapshot, cold, centre, bulk, reach)
+    if not elements.mass.any():
+        everything = {kind: np.ones(len(use), dtype=bool) for kind, use in cold.items()}
+        elements = _Elements(snapshot, everything, centre, bulk, reach)
+        if not elements.mass.any():
+            raise SnapshotError(
                 f"snapshot {snapshot.name!r} has no mass within {reach:.3g} kpc (0.15 virial radii) of its centre {centre} kpc"
             )
         warnings.warn(
@@ -160,18 +157,18 @@ def measure_disc(snapshot: "Snapshot", *, cold_temperature: u.Quantity = 1.5e4 *
             AstroclumpsWarning,
             stacklevel=2,
         )
-    momentum = mass[:, None] * np.cross(position, velocity)
-    axis = given_axis if given_axis is not None else _unit(momentum[_inside(position, reach)].sum(axis=0))
+    mass = elements.mass
+    axis = given_axis if given_axis is not None else _unit(elements.momentum(np.array([0.0, 0, 1]), np.inf, np.inf))
     r_d = h_d = 0.0
     converged, step = False, 0
     while not converged and step < _MOST_STEPS:
         step += 1
-        radius, height = _cylinder(position, axis)
+        radius, height = elements.project(axis)
         previous, (r_d, h_d) = (r_d, h_d), _size(radius, height, mass, reach)
         if given_axis is not None:
             converged = True
             break
-        new_axis = _unit(momentum[(radius <= r_d) & (height <= h_d)].sum(axis=0), axis)
+        new_axis = _unit(elements.momentum(axis, r_d, h_d), axis)
         agree = abs(r_d - previous[0]) <= _TOLERANCE * r_d and abs(h_d - previous[1]) <= _TOLERANCE * h_d
         away = np.linalg.norm(new_axis - axis)
         converged = bool(agree and away <= (_TOLERANCE if step <= _FREE_STEPS else _JUMP))
@@ -184,7 +181,7 @@ def measure_disc(snapshot: "Snapshot", *, cold_temperature: u.Quantity = 1.5e4 *
             AstroclumpsWarning,
             stacklevel=2,
         )
-    contents = _contents(snapshot, near, cold, axis, centre, r_d, h_d)
+    contents = _contents(snapshot, cold, axis, centre, r_d, h_d)
     return Disc(
         r_d=r_d * u.kpc,
         h_d=h_d * u.kpc,
@@ -197,29 +194,42 @@ def measure_disc(snapshot: "Snapshot", *, cold_temperature: u.Quantity = 1.5e4 *
     )
 
 
-def _gather(snapshot, rows, centre, bulk):
-    """Position, velocity (relative) and mass of some stars and gas, float64."""
-    parts = []
-    for column in ("position", "velocity", "mass"):
-        arrays = [getattr(snapshot, kind)[column].value[rows[kind]] for kind in ("stars", "gas")]
-        parts.append(np.concatenate(arrays).astype(float, copy=False))
-    return parts[0] - centre, parts[1] - bulk, parts[2]
+class _Elements:
+    """Stars and gas that make up the disc: some of the rows within a sphere, without copies of their vectors."""
 
+    def __init__(self, snapshot, use, centre, bulk, reach):
+        from .disc_kernels import near_rows
 
-def _inside(position, radius):
-    return np.einsum("ij,ij->i", position, position) < radius**2
+        self._parts, self._centre, self._bulk = [], centre, bulk
+        for kind, chosen in use.items():
+            table = getattr(snapshot, kind)
+            arrays = [table[name].value for name in ("position", "velocity", "mass")]
+            # in the first cylinder, or in the one that H_d is looked for in, as high as it is wide
+            self._parts.append((*arrays, near_rows(arrays[0], chosen, centre, 2 * max(reach, _SHEET) ** 2)))
+        self.mass = np.concatenate([mass[rows] for _, _, mass, rows in self._parts]).astype(float, copy=False)
+
+    def project(self, axis):
+        """Distances from an axis and from its plane."""
+        from .disc_kernels import project
+
+        radius, height = np.empty(len(self.mass)), np.empty(len(self.mass))
+        start = 0
+        for position, _, _, rows in self._parts:
+            stop = start + len(rows)
+            project(position, rows, self._centre, axis, radius[start:stop], height[start:stop])
+            start = stop
+        return radius, height
+
+    def momentum(self, axis, radius, height):
+        """Angular momentum inside a cylinder."""
+        from .disc_kernels import momentum
+
+        return sum(momentum(*part, self._centre, self._bulk, axis, radius, height) for part in self._parts)
 
 
 def _unit(vector, otherwise=(0.0, 0.0, 1.0)):
     length = np.linalg.norm(vector)
     return vector / length if length > 0 else np.asarray(otherwise, dtype=float)
-
-
-def _cylinder(position, axis):
-    """Distance from the axis, and from the plane."""
-    along = position @ axis
-    radius2 = np.einsum("ij,ij->i", position, position) - along**2
-    return np.sqrt(np.maximum(radius2, 0)), abs(along)
 
 
 def _size(radius, height, mass, reach):
@@ -231,23 +241,20 @@ def _size(radius, height, mass, reach):
     return r_d, weighted_quantile(height[thick], mass[thick], _PART) if thick.any() else r_d
 
 
-def _contents(snapshot, near, cold, axis, centre, r_d, h_d):
+def _contents(snapshot, cold, axis, centre, r_d, h_d):
     """Masses and star formation inside the cylinder, as keyword arguments of `Disc`."""
+    from .disc_kernels import inside_cylinder
 
-    def inside(kind, rows):
-        position = getattr(snapshot, kind)["position"].value[rows].astype(float, copy=False) - centre
-        radius, height = _cylinder(position, axis)
-        return rows[(radius <= r_d) & (height <= h_d)]
+    def inside(kind):
+        return inside_cylinder(getattr(snapshot, kind)["position"].value, centre, axis, r_d, h_d)
 
     def total(kind, rows, column="mass"):
-        return np.sum(getattr(snapshot, kind)[column].value[rows], dtype=float)
+        return np.sum(getattr(snapshot, kind)[column].value, where=rows, dtype=float)
 
-    stars, gas = inside("stars", near["stars"]), inside("gas", near["gas"])
-    dark = 0.0
-    if snapshot.dark is not None and len(snapshot.dark):
-        dark = total("dark", inside("dark", np.arange(len(snapshot.dark))))
-    cold_mass = sum(total(kind, np.intersect1d(rows, cold[kind], assume_unique=True)) for kind, rows in (("stars", stars), ("gas", gas)))
-    new = stars[snapshot.stars["age"].value[stars] < _SFR_TIME.to_value(u.Gyr)]
+    stars, gas = inside("stars"), inside("gas")
+    dark = 0.0 if snapshot.dark is None else total("dark", inside("dark"))
+    cold_mass = total("stars", stars & cold["stars"]) + total("gas", gas & cold["gas"])
+    new = stars & (snapshot.stars["age"].value < _SFR_TIME.to_value(u.Gyr))
     formed = total("stars", new, "initial_mass" if "initial_mass" in snapshot.stars.colnames else "mass")
     star_mass, gas_mass = total("stars", stars), total("gas", gas)
     return {

@@ -164,7 +164,7 @@ def _quantity(column, name, label):
     if getattr(column, "mask", None) is not None and np.any(column.mask):
         raise _error(label, name, f"has {int(np.sum(column.mask))} masked rows; give every row a value")
     if not column.unit.is_equivalent(unit):
-        raise _error(label, name, f"has the unit {column.unit}; it must convert to {unit or 'a plain number'}")
+        raise _error(label, name, f"has the unit {column.unit}; it must convert to {str(unit) or 'a plain number'}")
     wanted = (len(column), 3) if name in _VECTORS else (len(column),)
     if column.shape != wanted:
         raise _error(label, name, f"must have the shape {wanted}, got {column.shape}")
