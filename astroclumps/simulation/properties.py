@@ -13,7 +13,7 @@ from astropy.table import QTable
 from astroclumps import catalog
 
 from . import boundedness
-from .members import gather, grouped, means
+from .members import Members, column, elements, group_means, moments
 from .origin import BULGE_CELLS, classify, dark_contrast
 
 if TYPE_CHECKING:
@@ -59,26 +59,6 @@ class Regions(NamedTuple):
     density: np.ndarray
 
 
-class Members(NamedTuple):
-    """Elements of one type inside regions.
-
-    Parameters
-    ----------
-    row : int array, shape (k,)
-        Rows of the snapshot's table, ascending.
-    label : int array, shape (k,)
-        Region of each, from 1.
-    """
-
-    row: np.ndarray
-    label: np.ndarray
-
-    @classmethod
-    def none(cls) -> "Members":
-        """No elements."""
-        return cls(np.zeros(0, np.int64), np.zeros(0, np.int32))
-
-
 class Measured(NamedTuple):
     """What `measure` gives back.
 
@@ -119,7 +99,7 @@ def measure(
 
     Parameters
     ----------
-    snapshot : `~astroclumps.Snapshot`
+    snapshot : `~astroclumps.simulation.snapshot.Snapshot`
         The galaxy.
     regions : `Regions`
         Cells.
@@ -151,37 +131,28 @@ def measure(
     `~astroclumps.exceptions.AstroclumpsWarning`
         The unbinding did not come to rest.
     """
-    kept = {"stars": stars, "gas": gas, "dark": dark}
-    parts = {kind: gather(snapshot, kind, members.row, members.label - 1) for kind, members in kept.items()}
-    both = parts["stars"].joined(parts["gas"])
-    softening = _softening(both, regions.n)
+    n, kept = regions.n, {"stars": stars, "gas": gas, "dark": dark}
     if unbind:
-        arrays = (both.position, both.velocity, both.mass, both.thermal, both.group, regions.n)
-        keep = boundedness.unbind(*arrays, softening=softening)
-        cut = len(stars.row)
-        for kind, mask in (("stars", keep[:cut]), ("gas", keep[cut:])):
-            parts[kind] = parts[kind].where(mask)
-            kept[kind] = Members(kept[kind].row[mask], kept[kind].label[mask])
-        both = both.where(keep)
-    counts = {kind: np.bincount(part.group, minlength=regions.n) for kind, part in parts.items()}
-    mass = grouped(both, both.mass, regions.n)
+        stay = boundedness.unbind(*elements(snapshot, stars, gas), n, softening=_softening(snapshot, kept, n))
+        kept["stars"], kept["gas"] = stars.where(stay[: len(stars.row)]), gas.where(stay[len(stars.row) :])
+    counts = {kind: np.bincount(members.label, minlength=n + 1)[1:] for kind, members in kept.items()}
     cells = _Cells(regions, grid)
-    order = _order(mass, cells.peak, (counts["stars"] >= min_elements) | (counts["gas"] >= min_elements))
-    ids = np.zeros(regions.n + 1, dtype=np.int32)
-    ids[order + 1] = np.arange(1, len(order) + 1)
     columns = {f"n_{kind}": count for kind, count in counts.items()}
     columns |= {"n_cells": cells.number, "delta": cells.delta, "component": cells.component}
-    columns |= _contents(parts, regions.n, cold_temperature, young_age)
-    columns |= _body(parts, both, mass, cells, cold_temperature, virial_factor)
-    columns |= _place(snapshot, columns, cells)
-    columns |= _energy(both, softening, regions.n)
+    columns |= _contents(snapshot, kept, n, cold_temperature, young_age)
+    columns |= _body(snapshot, kept, cells, cold_temperature, virial_factor)
+    order = _order(columns["mass"], cells.peak, (counts["stars"] >= min_elements) | (counts["gas"] >= min_elements))
+    ids = np.zeros(n + 1, dtype=np.int32)
+    ids[order + 1] = np.arange(1, len(order) + 1)
+    columns |= _place(snapshot, columns)
+    columns |= _energy(snapshot, kept, n)
     contrast = _contrast(snapshot, kept["dark"], cells, fwhm)
-    columns["delta_dark"] = np.full(regions.n, np.nan) if contrast is None else contrast.delta
+    columns["delta_dark"] = np.full(n, np.nan) if contrast is None else contrast.delta
     peak_distance = np.linalg.norm(cells.peak_position, axis=1)
     columns["origin"] = classify(
         columns["r_gal"], peak_distance, cells.nearest, contrast, cell=cells.side, ex_situ_overdensity=ex_situ_overdensity
     )
-    columns["flags"] = _flags(parts["gas"], counts, columns, cells, fwhm, max(min_elements, 1) if min_elements else 10)
+    columns["flags"] = _flags(snapshot, kept["gas"], counts, columns, cells, fwhm, max(min_elements, 1) if min_elements else 10)
     table = catalog.make_table("found", len(order))
     for name, values in columns.items():
         table[name][:] = values[order] if table[name].unit is None else values[order] * table[name].unit
@@ -230,70 +201,72 @@ def _renamed(members, ids):
     return Members(members.row[label > 0], label[label > 0])
 
 
-def _contents(parts, n, cold_temperature, young_age):
+def _contents(snapshot, kept, n, cold_temperature, young_age):
     """Masses, star formation, ages and metals."""
-    stars, gas = parts["stars"], parts["gas"]
-    cold, young = gas.temperature < cold_temperature, stars.age < young_age
-    made = {
-        "mass_gas": grouped(gas, gas.mass, n),
-        "mass_cold": grouped(gas, gas.mass * cold, n),
-        "mass_stars": grouped(stars, stars.mass, n),
-        "mass_young": grouped(stars, stars.mass * young, n),
-        "mass_dark": grouped(parts["dark"], parts["dark"].mass, n),
-        "sfr": grouped(stars, stars.formed * (stars.age < SFR_TIME), n) / (SFR_TIME * 1e9),
-        "age": means(stars, stars.age, n),
-        "metallicity": means(stars, stars.metallicity, n),
-        "metallicity_gas": means(gas, gas.metallicity, n),
+    masses = {kind: column(snapshot, kind, "mass", members.row) for kind, members in kept.items()}
+
+    def total(kind, values):
+        return np.bincount(kept[kind].label - 1, values, n).astype(float)  # whole numbers where there are no elements
+
+    def mean(kind, values):
+        return group_means(kept[kind], values, masses[kind], n)
+
+    stars, gas = kept["stars"], kept["gas"]
+    age, formed = column(snapshot, "stars", "age", stars.row), column(snapshot, "stars", "initial_mass", stars.row)
+    formed = masses["stars"] if formed is None else formed
+    cold = column(snapshot, "gas", "temperature", gas.row) < cold_temperature
+    made = {f"mass_{kind}": total(kind, mass) for kind, mass in masses.items()}
+    made |= {
+        "mass": made["mass_gas"] + made["mass_stars"],
+        "mass_cold": total("gas", masses["gas"] * cold),
+        "mass_young": total("stars", masses["stars"] * (age < young_age)),
+        "sfr": total("stars", formed * (age < SFR_TIME)) / (SFR_TIME * 1e9),
+        "age": mean("stars", age),
+        "metallicity": mean("stars", column(snapshot, "stars", "metallicity", stars.row)),
+        "metallicity_gas": mean("gas", column(snapshot, "gas", "metallicity", gas.row)),
     }
-    made["mass"] = made["mass_gas"] + made["mass_stars"]
-    made["age_scatter"] = np.sqrt(means(stars, (stars.age - made["age"][stars.group]) ** 2, n))
+    made["age_scatter"] = np.sqrt(mean("stars", (age - made["age"][stars.label - 1]) ** 2))
     return made
 
 
-def _body(parts, both, mass, cells, cold_temperature, virial_factor):
+def _body(snapshot, kept, cells, cold_temperature, virial_factor):
     """Position, motion, size, density, shape and spin."""
-    n = cells.n
-    warm = np.concatenate([np.zeros(len(parts["stars"].mass), bool), parts["gas"].temperature >= cold_temperature])
-    centre = means(both.where(~warm), both.position[~warm], n)
-    middle, velocity = means(both, both.position, n), means(both, both.velocity, n)
-    middle = np.where(np.isfinite(middle), middle, cells.centre)
-    centre = np.where(np.isfinite(centre), centre, middle)
-    place, motion = both.position - middle[both.group], both.velocity - velocity[both.group]
+    stars, gas = kept["stars"], kept["gas"]
+    cold = column(snapshot, "gas", "temperature", gas.row) < cold_temperature
+    both = moments(snapshot, [("stars", stars), ("gas", gas)], cells.centre)
+    calm = both if cold.all() else moments(snapshot, [("stars", stars), ("gas", gas.where(cold))], cells.centre)
+    centre = np.where(np.isfinite(calm.centre), calm.centre, both.centre)
+    centre = np.where(np.isfinite(centre), centre, cells.centre)
     radius = (3 / (4 * np.pi) * cells.volume) ** (1 / 3)
-    sigma = np.sqrt(means(both, np.sum(motion**2, axis=1), n))
-    spin = means(both, np.cross(place, motion), n)
-    moments = _moments(both, place, n)
+    inertia = _inertia(both.square)
+    mass, sigma = both.mass, np.sqrt(both.sigma2)
     with np.errstate(divide="ignore", invalid="ignore"):
         density = mass / cells.volume
         made = {
             "radius": radius,
             "density": density,
             "t_ff": np.where(mass > 0, np.sqrt(3 * np.pi / (32 * _G_MYR * density)), np.nan),
-            "shape": moments[:, 2] / moments[:, 0],
+            "shape": inertia[:, 2] / inertia[:, 0],
             "sigma": sigma,
             "alpha_vir": virial_factor * sigma**2 * radius / (boundedness.G * mass),
             "v_circ": np.sqrt(boundedness.G * mass / radius),
         }
     for i, axis in enumerate("xyz"):
-        made |= {f"pos_{axis}": centre[:, i], f"vel_{axis}": velocity[:, i], f"peak_{axis}": cells.peak_position[:, i]}
-        made |= {f"ang_mom_{axis}": spin[:, i], f"moment_{i + 1}": moments[:, i]}
+        made |= {f"pos_{axis}": centre[:, i], f"vel_{axis}": both.velocity[:, i], f"peak_{axis}": cells.peak_position[:, i]}
+        made |= {f"ang_mom_{axis}": both.spin[:, i], f"moment_{i + 1}": inertia[:, i]}
     return made
 
 
-def _moments(both, place, n):
-    """Principal moments of inertia over mass, the largest first; NaN without mass."""
-    square = np.sum(place**2, axis=1)
-    tensor = np.empty((n, 3, 3))
-    for i in range(3):
-        for j in range(i, 3):
-            tensor[:, i, j] = tensor[:, j, i] = means(both, (square if i == j else 0) - place[:, i] * place[:, j], n)
-    known = np.isfinite(tensor).all(axis=(1, 2))
-    moments = np.full((n, 3), np.nan)
-    moments[known] = np.maximum(np.linalg.eigvalsh(tensor[known])[:, ::-1], 0)
-    return moments
+def _inertia(square):
+    """Principal moments of inertia over mass, the largest first, from the means of r r; NaN without mass."""
+    made = np.full((len(square), 3), np.nan)
+    known = np.isfinite(square).all(axis=(1, 2))
+    trace = np.trace(square[known], axis1=1, axis2=2)
+    made[known] = np.maximum(np.linalg.eigvalsh(trace[:, None, None] * np.eye(3) - square[known])[:, ::-1], 0)
+    return made
 
 
-def _place(snapshot, columns, cells):
+def _place(snapshot, columns):
     """Distances and angular momentum in the galaxy's frame."""
     disc = snapshot.disc
     offset = disc.centre.to_value(u.kpc) - snapshot.centre.to_value(u.kpc)
@@ -311,17 +284,32 @@ def _place(snapshot, columns, cells):
     }
 
 
-def _energy(both, softening, n):
-    row, mass = boundedness.sample(both.position, both.mass, both.group, n)
-    arrays = (both.position[row], both.velocity[row], mass, both.thermal[row], both.group[row])
-    found = boundedness.energies(*arrays, n, softening=softening)
+def _energy(snapshot, kept, n):
+    stars, gas = kept["stars"], kept["gas"]
+    label = np.concatenate([stars.label, gas.label]) - 1
+    mass = np.concatenate([column(snapshot, kind, "mass", kept[kind].row) for kind in ("stars", "gas")])
+    key = np.concatenate(
+        [np.asarray(getattr(snapshot, kind)["particle_id"])[kept[kind].row].astype(np.uint64) for kind in ("stars", "gas")]
+    )
+    row, weight = boundedness.sample(key, mass, label, n)
+    cut = np.searchsorted(row, len(stars.row))
+    some = elements(snapshot, stars.where(row[:cut]), gas.where(row[cut:] - len(stars.row)))
+    found = boundedness.energies(*some._replace(mass=weight), n, softening=_softening(snapshot, kept, n))
     return {"energy_ratio": found.ratio, "bound": (found.ratio < 1).astype(int), "bound_fraction": found.bound_fraction}
 
 
-def _softening(both, n):
-    """Root mean square by mass of the softenings that are known, kpc."""
-    known = both.where(np.isfinite(both.softening))
-    return np.sqrt(np.nan_to_num(means(known, known.softening**2, n)))
+def _softening(snapshot, kept, n):
+    """Root mean square by mass of the softenings that are known, half the cell where only that is; kpc."""
+    square, weight = np.zeros(n), np.zeros(n)
+    for kind in ("stars", "gas"):
+        row, group = kept[kind].row, kept[kind].label - 1
+        size, cell = column(snapshot, kind, "softening", row), column(snapshot, kind, "cell_size", row)
+        size = size if size is not None else None if cell is None else 0.5 * cell
+        if size is not None and len(row):
+            mass = column(snapshot, kind, "mass", row)
+            square += np.bincount(group, mass * size**2, n)
+            weight += np.bincount(group, mass, n)
+    return np.sqrt(np.divide(square, weight, out=np.zeros(n), where=weight > 0))
 
 
 def _contrast(snapshot, dark, cells, fwhm):
@@ -334,10 +322,13 @@ def _contrast(snapshot, dark, cells, fwhm):
     )
 
 
-def _flags(gas, counts, columns, cells, fwhm, few):
+def _flags(snapshot, gas, counts, columns, cells, fwhm, few):
     flag = catalog.Flag3D
-    elements = counts["stars"] + counts["gas"]
-    blurred = means(gas, np.nan_to_num(gas.size), cells.n) > cells.side
+    blurred = np.zeros(cells.n, dtype=bool)
+    for name in ("softening", "cell_size"):
+        size = column(snapshot, "gas", name, gas.row)
+        if size is not None:
+            blurred |= group_means(gas, size, column(snapshot, "gas", "mass", gas.row), cells.n) > cells.side
     bits = {
         flag.FEW_STARS: counts["stars"] < few,
         flag.FEW_ELEMENTS: (counts["stars"] < few) & (counts["gas"] < few),
@@ -345,6 +336,6 @@ def _flags(gas, counts, columns, cells, fwhm, few):
         flag.LARGE: columns["radius"] > fwhm / 2,
         flag.GRID_EDGE: cells.at_edge,
         flag.NO_STARS: counts["stars"] == 0,
-        flag.UNRESOLVED: (elements < cells.number) | blurred,
+        flag.UNRESOLVED: (counts["stars"] + counts["gas"] < cells.number) | blurred,
     }
     return sum(int(bit) * mask.astype(np.int64) for bit, mask in bits.items())
