@@ -66,6 +66,7 @@ def shares(tracked):
         "in-situ clumps": len(rows),
         "tracks": len(one),
         **dict(zip(("ZLC", "SLC", "LLC"), of(one), strict=True)),
+        "LLC tracks": int(np.sum(one["longevity"] == "LLC")),
         "censored": int(np.sum(one["censored"])),
         **dict(zip(("ZLC, whole", "SLC, whole", "LLC, whole"), of(whole), strict=True)),
         **dict(zip(("ZLC, of clumps", "SLC, of clumps", "LLC, of clumps"), of(rows), strict=True)),
@@ -101,46 +102,46 @@ def compare(name, variants):
         yield {name: label, **shares(tracked)}
 
 
-def gaps(links):
-    for row in links:
-        yield {
-            "gap": row["gap"],
-            "main links": row["n_main"],
-            "of at most 5 stars": row["n_few"],
-            "merged": row["n_merged"],
-            "stars shared, median": f"{row['n_shared']:.0f}",
-            "part shared, median": f"{row['shared']:.2f}",
+def gaps(runs):
+    """Links by gap for several (label, links)."""
+    for gap in sorted({row["gap"] for _, links in runs for row in links}):
+        made = {"gap": gap}
+        for label, links in runs:
+            row = links[links["gap"] == gap]
+            made[f"main links, {label}"] = int(row["n_main"].sum())
+            made[f"of at most 5 stars, {label}"] = int(row["n_few"].sum())
+            made[f"merged, {label}"] = int(row["n_merged"].sum())
+        yield made
+
+
+def traps(runs):
+    """What METHODS 1 warns of, counted for several (label, all regions, clumps, tracked table)."""
+    columns = {}
+    for label, raw, found, tracked in runs:
+        regions = [table for table, _ in raw[1:]]
+        elements = np.concatenate([table["n_stars"] + table["n_gas"] for table in regions])
+        n_kept = sum(len(table) for table, _ in found[1:])
+        bulge = tracked[tracked["origin"] == "bulge"]
+        distance = np.sqrt(sum(bulge[f"pos_{axis}"] ** 2 for axis in "xyz")).to_value(u.kpc)
+        first = tracks(tracked)
+        in_long = np.isin(tracked["track"], first["track"][first["longevity"] == "LLC"])
+        far = in_long & (tracked["gap"] >= 3)
+        few = far & (tracked["n_shared"] <= 5)
+        columns[label] = {
+            "regions (snapshots 1 to 20)": len(elements),
+            "... of one element": f"{np.mean(elements <= 1):.0%}",
+            "... left out by default (fewer than 10 stars and 10 gas elements)": f"{1 - n_kept / len(elements):.0%}",
+            "largest region in cells": max(table["n_cells"].max() for table in regions),
+            "bulge clumps": len(bulge),
+            "... of which the centre of mass is more than 2 cells off": int(np.sum(distance > 2 * 0.07)),
+            "... farthest centre of mass [kpc]": f"{distance.max():.2f}",
+            "in-situ clumps on the bulge's tracks": int(np.sum(np.isin(tracked["track"], bulge["track"]) & (tracked["longevity"] != ""))),
+            "long-lived tracks": len(set(tracked["track"][in_long])),
+            "... with a link over 3 snapshots or more": len(set(tracked["track"][far])),
+            "... of which one rests on at most 5 stars": len(set(tracked["track"][few])),
         }
-
-
-def traps(snapshots, raw, found, tracked):
-    """What METHODS 1 warns of, counted."""
-    regions = [table for table, _ in raw[1:]]
-    elements = np.concatenate([table["n_stars"] + table["n_gas"] for table in regions])
-    bulge = tracked[tracked["origin"] == "bulge"]
-    distance = np.sqrt(sum(bulge[f"pos_{axis}"] ** 2 for axis in "xyz")).to_value(u.kpc)
-    far_off = distance > 2 * 0.07
-    first = tracks(tracked)
-    in_long = np.isin(tracked["track"], first["track"][first["longevity"] == "LLC"])
-    far = in_long & (tracked["gap"] >= 3)
-    few = far & (tracked["n_shared"] <= 5)
-    yield {"trap": "regions (snapshots 1 to 20)", "number": len(elements)}
-    yield {"trap": "... of one element", "number": f"{np.mean(elements <= 1):.0%}"}
-    yield {
-        "trap": "... of less than 10 stars and 10 gas elements, left out by default",
-        "number": f"{1 - len(np.concatenate([t['id'] for t, _ in found[1:]])) / len(elements):.0%}",
-    }
-    yield {"trap": "largest region in cells", "number": max(table["n_cells"].max() for table in regions)}
-    yield {"trap": "bulge clumps", "number": len(bulge)}
-    yield {"trap": "... whose centre of mass is more than 2 cells off, known by the densest cell", "number": int(far_off.sum())}
-    yield {"trap": "... farthest centre of mass [kpc]", "number": f"{distance.max():.2f}"}
-    yield {
-        "trap": "in-situ clumps on the bulge's tracks",
-        "number": int(np.sum(np.isin(tracked["track"], bulge["track"]) & (tracked["longevity"] != ""))),
-    }
-    yield {"trap": "long-lived tracks", "number": len(set(tracked["track"][in_long]))}
-    yield {"trap": "... with a link over 3 snapshots or more", "number": len(set(tracked["track"][far]))}
-    yield {"trap": "... of which one rests on at most 5 stars", "number": len(set(tracked["track"][few]))}
+    for name in next(iter(columns.values())):
+        yield {"trap": name, **{label: values[name] for label, values in columns.items()}}
 
 
 def expectations(snapshots, runs):
@@ -279,12 +280,14 @@ def main():
     show("counts", "Clumps of at least 10 stars", counts(snapshots, reference, paper, raw), given.out)
 
     base, links, _ = track(snapshots, reference)
-    default, _, _ = track(snapshots, paper)
+    default, default_links, _ = track(snapshots, paper)
     every_4 = track(snapshots, paper, every=4)[0]
     runs = [("26 neighbours", base, snapshots), ("defaults", default, snapshots), ("defaults, 100 Myr", every_4, snapshots[::4])]
     show("expectations", "Beside METHODS 1", expectations(snapshots, runs), given.out)
-    show("traps", "Traps, 26 neighbours", traps(snapshots, raw, reference, base), given.out)
-    show("gaps", "Links, 26 neighbours", gaps(links), given.out)
+    raw_default = find_all(snapshots, min_elements=0)
+    both = [("26 neighbours", raw, reference, base), ("defaults", raw_default, paper, default)]
+    show("traps", "Traps", traps(both), given.out)
+    show("gaps", "Links", gaps([("26 neighbours", links), ("defaults", default_links)]), given.out)
     show("classes", "Medians by class, 26 neighbours", properties(snapshots, base), given.out)
     show("classes_default", "Medians by class, defaults", properties(snapshots, default), given.out)
 
@@ -305,11 +308,12 @@ def main():
         ("26 neighbours, unbound elements removed", finder(unbind=True)),
     ]
     show("finder", "The finder's settings", compare("settings", variants), given.out)
-    variants = [(f"{25 * every} Myr", track(snapshots, reference, every=every)[0]) for every in (1, 2, 4)]
+    both = (("26 neighbours", reference), ("defaults", paper))
+    variants = [(f"{25 * every} Myr, {name}", track(snapshots, found, every=every)[0]) for name, found in both for every in (1, 2, 4)]
     show("cadence", "Cadence", compare("cadence", variants), given.out)
-    variants = [(str(gap), track(snapshots, reference, max_gap=gap)[0]) for gap in (None, 3, 2, 1)]
+    variants = [(f"{gap}, {name}", track(snapshots, found, max_gap=gap)[0]) for name, found in both for gap in (None, 3, 2, 1)]
     show("max_gap", "max_gap", compare("max_gap", variants), given.out)
-    variants = [(str(least), track(snapshots, reference, min_shared=least)[0]) for least in (1, 3, 5, 10)]
+    variants = [(f"{least}, {name}", track(snapshots, found, min_shared=least)[0]) for name, found in both for least in (1, 3, 5, 10)]
     show("min_shared", "min_shared", compare("min_shared", variants), given.out)
 
 
