@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from tracking_reference import track
 
-from astroclumps import ClumpTracker, Snapshot, catalog
+from astroclumps import ClumpFinder3D, ClumpTracker, Snapshot, catalog
 from astroclumps.exceptions import CatalogError, NoClumpsWarning
 from astroclumps.simulation.elements import empty_elements
 from astroclumps.simulation.memberships import Members, MembershipStore, count_shared, members_of
@@ -285,6 +285,39 @@ def test_a_tracks_nodes_are_a_chain_in_time(snapshots):
         assert rows["progenitor"].tolist() == [0, *rows["node"][:-1]]
         assert rows["descendant"][:-1].tolist() == rows["node"][1:].tolist()
         assert (np.diff(rows["snapshot"]) > 0).all()
+
+
+@pytest.mark.real_data
+def test_agrees_with_the_slow_reference_on_a_hydrodynamical_disc(real_data):
+    finder = ClumpFinder3D(connectivity=26, background_fwhm=2.5 * u.kpc)
+    given = {"old_star_age": [1, 3] * u.Gyr, "metallicity": 0.01, "redshift": 2.0, "r_vir": 86 * u.kpc}
+    snapshots = []
+    with ClumpTracker() as tracker:
+        for number in range(8, 13):
+            snapshot = Snapshot.read(real_data / "sims" / "gizmo_clumpy_disc" / f"snapshot_{number:03d}.hdf5", **given)
+            clumps, labels = finder.find(snapshot)
+            tracker.add(snapshot, clumps, labels)
+            ids = np.asarray(snapshot.stars["particle_id"])
+            members = [
+                clump(
+                    ids[labels == row["id"]].tolist(),
+                    mass=row["mass"].value,
+                    age=row["age"].to_value(u.Gyr),
+                    t_ff=row["t_ff"].value,
+                    origin=str(row["origin"]),
+                    sfr=row["sfr"].value,
+                )
+                for row in clumps
+            ]
+            snapshots.append({"time": snapshot.time.to_value(u.Gyr), "clumps": members})
+        tracked = tracker.finish()
+    expected = track(snapshots)
+    for name in ("progenitor", "n_shared", "gap", "n_progenitors", "descendant", "main"):
+        assert tracked[name].tolist() == [one[name] for one in expected], name
+    assert tracked["longevity"].tolist() == [one.get("longevity", "") for one in expected]
+    assert np.allclose(tracked["lifetime"].value, [one.get("lifetime", np.nan) for one in expected], equal_nan=True)
+    assert np.sum(tracked["progenitor"] > 0) > 50
+    assert len(set(tracked["track"][tracked["origin"] == "bulge"])) == 1
 
 
 # numbers of stars
