@@ -1,60 +1,23 @@
-"""Figures of clumps in simulations: maps with the clumps circled by class, and what becomes of them in time."""
+"""Figures of clumps in simulations: maps with the clumps circled by class; what becomes of them in time is drawn by `plot_tracks`."""
 
 from pathlib import Path
 
 import astropy.units as u
 import numpy as np
 
-from .plotting import CLASS_COLOURS, _number_places
+from .figures import CLASS_STYLES, classes, figure_class, save
+from .plotting import _number_places
+from .plotting_tracks import plot_tracks
 from .simulation.projection import Projection, project
 
 __all__ = ["CLASS_STYLES", "classes", "plot_clumps_3d", "plot_tracks"]
 
-__doctest_requires__ = {("plot_clumps_3d", "plot_tracks"): ["matplotlib"]}
-
-CLASS_STYLES = {
-    "LLC": ("long-lived (LLC)", CLASS_COLOURS["LLC"], "#c01818", "-", "o"),
-    "SLC": ("short-lived (SLC)", CLASS_COLOURS["SLC"], "#1060c0", "-", "s"),
-    "ZLC": ("zero-lived (ZLC)", "#f5d76e", "#b8860b", ":", "."),
-    "ex situ": ("ex situ", "#e06ce0", "#a020a0", "--", "D"),
-    "bulge": ("bulge", "#ffffff", "#303030", "-.", "*"),
-    "": ("not classified", CLASS_COLOURS[""], "#707070", "-", "x"),
-}
-"""Name, colour on dark, colour on white, line and symbol of each class; lines and symbols tell them apart without colours."""
+__doctest_requires__ = {("plot_clumps_3d",): ["matplotlib"]}
 
 _DECADES = 3.3  # of surface density that a map shows
 _RING = 2.0  # radii of a clump: the circle's radius
 _LEAST_RING = 0.017  # of a map's side
 _MAPS = {"cold": ("cold gas", r"$\Sigma_{\rm cold}$"), "stars": ("stars", r"$\Sigma_{\rm stars}$")}
-_QUANTITIES = (("mass", u.Msun, r"mass of gas and stars [M$_\odot$]"), ("r_gal", u.kpc, "distance from the centre [kpc]"))
-
-
-def classes(clumps) -> np.ndarray:
-    """Class of each clump: ``'bulge'`` or ``'ex situ'`` by origin, else its longevity.
-
-    Parameters
-    ----------
-    clumps : `~astropy.table.QTable`
-        A table of the stage "found" or "tracked".
-
-    Returns
-    -------
-    array of str
-        Keys of `CLASS_STYLES`; empty for clumps that no tracker has seen, and for those too small to be tracked.
-
-    Examples
-    --------
-    >>> from astroclumps import catalog
-    >>> from astroclumps.plotting_3d import classes
-    >>> clumps = catalog.make_table(("found", "tracked"), 3)
-    >>> clumps["origin"] = ["bulge", "in situ", "ex situ"]
-    >>> clumps["longevity"] = ["", "LLC", ""]
-    >>> classes(clumps).tolist()
-    ['bulge', 'LLC', 'ex situ']
-    """
-    origin = np.asarray(clumps["origin"]).astype("U16")
-    longevity = np.asarray(clumps["longevity"]).astype("U16") if "longevity" in clumps.colnames else np.full(len(clumps), "", "U16")
-    return np.where(np.isin(origin, ("bulge", "ex situ")), origin, longevity)
 
 
 def plot_clumps_3d(snapshot, clumps, path, *, half_width: u.Quantity | None = None, n_numbers: int = 10, note: str = "") -> Path:
@@ -103,7 +66,7 @@ def plot_clumps_3d(snapshot, clumps, path, *, half_width: u.Quantity | None = No
     ...     plot_clumps_3d(snapshot, catalog.make_table("found"), Path(folder) / "blob.png").name
     'blob.png'
     """
-    figure_class = _figure_class("plot_clumps_3d")
+    new_figure = figure_class("plot_clumps_3d")
     if isinstance(snapshot, Projection):
         if half_width is not None:
             raise ValueError("half_width belongs to the projection; give it to project()")
@@ -111,7 +74,7 @@ def plot_clumps_3d(snapshot, clumps, path, *, half_width: u.Quantity | None = No
     else:
         maps = project(snapshot, half_width=half_width)
     path, labels, places = Path(path), classes(clumps), maps.places(clumps)
-    figure = figure_class(figsize=(11, 9.02), dpi=120, facecolor="white")
+    figure = new_figure(figsize=(11, 9.02), dpi=120, facecolor="white")
     grid = figure.add_gridspec(2, 2, left=0.012, right=0.988, top=0.92, bottom=0.125, wspace=0.018, hspace=0.012, height_ratios=[3, 1])
     figure.text(0.012, 0.988, _title(maps, note), size=14, weight="bold", va="top")
     figure.text(0.012, 0.951, _summary(clumps), size=10.5, va="top", color="0.25")
@@ -122,7 +85,8 @@ def plot_clumps_3d(snapshot, clumps, path, *, half_width: u.Quantity | None = No
             axes = figure.add_subplot(grid[row, column])
             shown = _map(axes, maps, kind, view, low, high)
             _circles(axes, maps, clumps, labels, places[:, [0, 1 + row]], n_numbers if row == 0 else 0)
-            _words(axes, f"{_MAPS[kind][0]}, {view.replace('_', '-')}")
+            none = "" if getattr(maps, view)[kind].any() else ": none"
+            _words(axes, f"{_MAPS[kind][0]}, {view.replace('_', '-')}{none}")
             _disc(axes, maps, view)
             if column == 0 and row == 0:
                 _scale_bar(axes, maps)
@@ -131,97 +95,8 @@ def plot_clumps_3d(snapshot, clumps, path, *, half_width: u.Quantity | None = No
         bar.set_label(rf"{_MAPS[kind][1]} [M$_\odot$ pc$^{{-2}}$]", size=10, labelpad=1)
         bar.ax.tick_params(labelsize=9)
     _legend(figure, labels)
-    _save(figure, path)
+    save(figure, path)
     return path
-
-
-def plot_tracks(clumps, path, *, long_lived: float = 20.0, title: str = "") -> Path:
-    """Mass and place of each track in time, class by class, and lifetime against mass.
-
-    Parameters
-    ----------
-    clumps : `~astropy.table.QTable`
-        A table of the stage "tracked" with all snapshots. Rows of no track (too few stars) and the bulge are left out.
-    path : path-like
-        File to write; the suffix decides the format.
-    long_lived : float, default 20
-        Lifetime in free-fall times from which a clump is long-lived (G21 3.1.3); drawn as a line.
-    title : str, optional
-        Stands above the panels.
-
-    Returns
-    -------
-    path : `~pathlib.Path`
-
-    Raises
-    ------
-    ImportError
-        matplotlib is not installed.
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> from pathlib import Path
-    >>> from astroclumps import catalog
-    >>> from astroclumps.plotting_3d import plot_tracks
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     plot_tracks(catalog.make_table(("found", "tracked")), Path(folder) / "tracks.png").name
-    'tracks.png'
-    """
-    figure_class = _figure_class("plot_tracks")
-    path = Path(path)
-    tracked = clumps[(np.asarray(clumps["track"]) > 0) & (np.asarray(clumps["origin"]) != "bulge")]
-    labels = classes(tracked)
-    shown = [label for label in ("LLC", "SLC", "ZLC", "ex situ") if label in set(labels)]
-    figure = figure_class(figsize=(4.6 + 3.1 * max(len(shown), 1), 6.2), dpi=120, facecolor="white")
-    inch_x, inch_y = 1 / figure.get_figwidth(), 1 / figure.get_figheight()
-    end = 1 - 4.2 * inch_x
-    grid = figure.add_gridspec(
-        2, max(len(shown), 1), left=0.75 * inch_x, right=end, top=1 - 0.65 * inch_y, bottom=0.6 * inch_y, wspace=0.04, hspace=0.05
-    )
-    for row, (name, unit, text) in enumerate(_QUANTITIES):
-        first = None
-        for column, label in enumerate(shown):
-            axes = figure.add_subplot(grid[row, column], sharex=first, sharey=first)
-            first = first or axes
-            n = _lines(axes, tracked[labels == label], label, name, unit)
-            if row == 0:
-                axes.set_yscale("log")
-                axes.set_title(f"{CLASS_STYLES[label][0]}: {n} track{'' if n == 1 else 's'}", size=10.5, color=CLASS_STYLES[label][2])
-            axes.tick_params(labelleft=column == 0, labelbottom=row == 1, labelsize=9)
-            axes.set(xlabel="time [Gyr]" if row else "", ylabel=text if column == 0 else "")
-        if first is not None:
-            first.margins(x=0.06)
-        if first is not None and row:
-            first.set_ylim(bottom=0)
-            first.text(0.03, 0.03, "black: median", transform=first.transAxes, size=9)
-    if shown:
-        right = figure.add_axes([end + 0.85 * inch_x, 0.6 * inch_y, 3.2 * inch_x, 1 - 1.25 * inch_y])
-        _lifetimes(right, tracked, labels, long_lived)
-    else:
-        figure.text(0.5, 0.5, "no tracks", ha="center", va="center", size=16, color="0.4")
-    figure.text(0.12 * inch_x, 1 - 0.1 * inch_y, title, size=13, weight="bold", va="top")
-    _save(figure, path)
-    return path
-
-
-def _figure_class(who):
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ImportError as exc:
-        raise ImportError(f'{who} needs matplotlib; install it with  pip install "astroclumps[plot]"') from exc
-
-    def make(**options):
-        figure = Figure(**options)
-        FigureCanvasAgg(figure)
-        return figure
-
-    return make
-
-
-def _save(figure, path):
-    figure.savefig(path, metadata={"Software": None} if path.suffix.lower() == ".png" else None)
 
 
 def _title(maps, note):
@@ -247,7 +122,7 @@ def _caption(clumps, n_numbers):
         return ""
     text = f"circles: {_RING:g} clump radii or more"
     if n_numbers:
-        text += f"; {'tracks' if 'track' in clumps.colnames else 'ids'} of the {n_numbers} most massive"
+        text += f"; numbers: {'tracks' if 'track' in clumps.colnames else 'ids'} of the {n_numbers} most massive"
     return text
 
 
@@ -351,49 +226,3 @@ def _legend(figure, labels):
         handles.append(Line2D([], [], color=colour, ls=line, lw=2, label=f"{name}: {int((labels == label).sum())}"))
     figure.legend(handles=handles, loc="lower center", bbox_to_anchor=(0.5, 0.004), ncols=len(shown), fontsize=10, facecolor="0.15",
                   edgecolor="none", labelcolor="white", handlelength=2.6, columnspacing=1.6)  # fmt: skip
-
-
-def _lines(axes, clumps, label, name, unit):
-    """A line a track, and the median at each time in black; the number of tracks."""
-    time, values = clumps["time"].to_value(u.Gyr), clumps[name].to_value(unit)
-    tracks = np.asarray(clumps["track"])
-    _, _, colour, _, symbol = CLASS_STYLES[label]
-    for track in np.unique(tracks):
-        rows = np.flatnonzero(tracks == track)
-        rows = rows[np.argsort(time[rows], kind="stable")]
-        axes.plot(time[rows], values[rows], color=colour, marker=symbol, ms=5 if symbol == "." else 3.5, mew=0, lw=0.9, alpha=0.55)
-    times = np.unique(time)
-    axes.plot(times, [np.median(values[time == one]) for one in times], color="black", lw=1.8)
-    return len(np.unique(tracks))
-
-
-def _lifetimes(axes, clumps, labels, long_lived):
-    """Lifetime over free-fall time against the largest mass, a point a track; ZLC along the bottom."""
-    tracks = np.asarray(clumps["track"])
-    _, first, back = np.unique(tracks, return_index=True, return_inverse=True)
-    most = np.zeros(len(first))
-    np.maximum.at(most, back, clumps["mass"].to_value(u.Msun))
-    ratio = (clumps["lifetime"] / clumps["t_ff_mean"]).to_value(u.one)[first]
-    alive, label = np.asarray(clumps["censored"])[first] > 0, labels[first]
-    lived = ratio[ratio > 0]
-    floor = min(lived.min() / 2, long_lived / 10) if len(lived) else long_lived / 10
-    shift = np.random.default_rng(0).uniform(0.75, 1.33, len(first))  # ZLC side by side: their ratio is 0
-    shown = np.where(ratio > 0, ratio, floor * shift)
-    for one in reversed(CLASS_STYLES):
-        _, _, colour, _, symbol = CLASS_STYLES[one]
-        here = label == one
-        size = {".": 5, "*": 9}.get(symbol, 5)
-        axes.plot(most[here & ~alive], shown[here & ~alive], symbol, color=colour, ms=size, mew=0, alpha=0.8)
-        axes.plot(most[here & alive], shown[here & alive], symbol, mfc="white", mec=colour, ms=size, mew=1.0)
-    axes.axhline(long_lived, color="0.4", lw=1, ls="--")
-    if (ratio == 0).any():
-        axes.axhspan(0.6 * floor, 1.6 * floor, color="0.93", zorder=0)
-        axes.text(0.985, 1.5 * floor, "lifetime 0", size=8.5, color="0.3", ha="right", va="top", transform=axes.get_yaxis_transform())
-    axes.set(xscale="log", yscale="log", xlabel=r"largest mass of the track [M$_\odot$]", ylabel="lifetime over free-fall time")
-    axes.tick_params(labelsize=9)
-    if alive.any():
-        axes.set_title("open: alive in the last snapshot", size=10.5, color="0.3")
-    if (ratio == 0).any():  # no numbers beside the strip
-        axes.set_ylim(bottom=0.5 * floor)
-        axes.set_yticks([tick for tick in axes.get_yticks() if 1.6 * floor < tick < axes.get_ylim()[1]])
-        axes.set_yticks([tick for tick in axes.get_yticks(minor=True) if 1.6 * floor < tick < axes.get_ylim()[1]], minor=True)

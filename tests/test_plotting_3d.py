@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 from simulated_galaxies import clump_table, disc_positions, galaxy, gas_table
 
-from astroclumps import plotting_3d
+from astroclumps import plotting_3d, plotting_tracks
+from astroclumps.plotting import CLASS_COLOURS
 from astroclumps.plotting_3d import classes, plot_clumps_3d, plot_tracks
 from astroclumps.simulation.projection import project
 
@@ -73,7 +74,7 @@ class TestMaps:
     def drawn(self, monkeypatch, *arguments, **options):
         """The figure that would have been saved."""
         kept = []
-        monkeypatch.setattr(plotting_3d, "_save", lambda figure, path: kept.append(figure))
+        monkeypatch.setattr(plotting_3d, "save", lambda figure, path: kept.append(figure))
         plot_clumps_3d(*arguments, "figure.png", **options)
         return kept[0]
 
@@ -99,7 +100,7 @@ class TestMaps:
         circles = {place: patch for place, patch in circles.items() if patch.radius < 1}
         assert set(circles) == {(0.0, 0.0), (2.0, 1.0), (-1.0, 2.0), (3.0, 0.0)}  # the fifth lies outside
         assert circles[2.0, 1.0].radius == pytest.approx(0.4)  # twice the radius
-        assert circles[2.0, 1.0].get_edgecolor() == to_rgba(plotting_3d.CLASS_COLOURS["LLC"])
+        assert circles[2.0, 1.0].get_edgecolor() == to_rgba(CLASS_COLOURS["LLC"])
 
     def test_small_clumps_have_circles_that_can_be_seen(self, disc, clumps, monkeypatch):
         clumps["radius"] = 1 * u.pc
@@ -133,7 +134,7 @@ class TestMaps:
 class TestTracks:
     def drawn(self, monkeypatch, table, **options):
         kept = []
-        monkeypatch.setattr(plotting_3d, "_save", lambda figure, path: kept.append(figure))
+        monkeypatch.setattr(plotting_tracks, "save", lambda figure, path: kept.append(figure))
         plot_tracks(table, "tracks.png", **options)
         return kept[0].axes
 
@@ -151,6 +152,10 @@ class TestTracks:
         mass, *_ = self.drawn(monkeypatch, table)
         assert mass.lines[-1].get_color() == "black"
         assert mass.lines[-1].get_ydata().tolist() == [1e8, 1e8]  # of 1, 0.1, 3 and of 2, 0.1, 1
+
+    def test_fewer_than_three_clumps_have_no_median(self, monkeypatch):
+        mass, *_ = self.drawn(monkeypatch, tracks()[:2])
+        assert np.isnan(mass.lines[-1].get_ydata()).all()
 
     def test_lifetimes_are_points_at_the_largest_mass(self, monkeypatch):
         *_, lifetimes = self.drawn(monkeypatch, tracks(), long_lived=12)

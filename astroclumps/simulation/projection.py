@@ -76,9 +76,9 @@ def project(
 ) -> Projection:
     """Surface densities of cold gas and of stars, face-on and edge-on.
 
-    Each pixel's mass is spread by the narrowest of nine Gaussians that holds twelve elements at the density there (measured with the
-    next wider one), so that lone particles become faint clouds and dense regions stay sharp. Mass is kept but for what the kernels carry over the edge. For
-    looking at, not for measuring.
+    Each pixel's mass is spread by a Gaussian as wide as it takes to hold twelve elements at the density there, at most 8 pixels, so
+    that lone particles become faint clouds and dense regions stay sharp. Mass is kept but for what the kernels carry over the edge.
+    For looking at, not for measuring.
 
     Parameters
     ----------
@@ -156,13 +156,17 @@ def surface_density(x, y, mass, half, n_pixels):
     pixel = row * nx + column
     number = np.bincount(pixel, minlength=nx * ny).reshape(ny, nx).astype(float)
     total = np.bincount(pixel, weights=mass[inside], minlength=nx * ny).reshape(ny, nx)
-    chosen = np.full((ny, nx), len(_SCALES) - 1)
+    width = np.full((ny, nx), _SCALES[-1])
     for i in range(len(_SCALES) - 2, -1, -1):  # the narrowest that is wide enough stays
         density = gaussian_filter(number, _SCALES[i + 1], mode="constant")  # from a wider one, or noise would choose its own peaks
-        chosen[density * max(4 * np.pi * _SCALES[i] ** 2, 1) >= _ENOUGH] = i
+        enough = density * max(4 * np.pi * _SCALES[i + 1] ** 2, 1) >= _ENOUGH
+        width[enough] = np.clip(np.sqrt(_ENOUGH / (4 * np.pi * density[enough])), _SCALES[i], _SCALES[i + 1])
     smoothed = np.zeros((ny, nx))
+    below = np.minimum(np.searchsorted(_SCALES, width, side="right") - 1, len(_SCALES) - 2)
+    scales = np.array(_SCALES)
+    upper = (width - scales[below]) / (scales[below + 1] - scales[below])  # shared between two kernels, so that there are no steps
     for i, scale in enumerate(_SCALES):
-        part = np.where(chosen == i, total, 0.0)
+        part = total * (np.where(below == i, 1 - upper, 0) + np.where(below == i - 1, upper, 0))
         if part.any():
             smoothed += part if scale == 0 else gaussian_filter(part, scale, mode="constant", truncate=3.0)
     area = (2e3 * half_x / nx) * (2e3 * half_y / ny)  # pc2

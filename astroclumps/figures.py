@@ -1,0 +1,66 @@
+"""What figures of clumps share: classes with their colours and lines, and a canvas without a window."""
+
+import numpy as np
+
+from .plotting import CLASS_COLOURS
+
+__all__ = ["CLASS_STYLES", "classes", "figure_class", "save"]
+
+CLASS_STYLES = {
+    "LLC": ("long-lived (LLC)", CLASS_COLOURS["LLC"], "#c01818", "-", "o"),
+    "SLC": ("short-lived (SLC)", CLASS_COLOURS["SLC"], "#1060c0", "-", "s"),
+    "ZLC": ("zero-lived (ZLC)", "#f5d76e", "#b8860b", ":", "."),
+    "ex situ": ("ex situ", "#e06ce0", "#a020a0", "--", "D"),
+    "bulge": ("bulge", "#ffffff", "#303030", "-.", "*"),
+    "": ("not classified", CLASS_COLOURS[""], "#707070", "-", "x"),
+}
+"""Name, colour on dark, colour on white, line and symbol of each class; lines and symbols tell them apart without colours."""
+
+
+def classes(clumps) -> np.ndarray:
+    """Class of each clump: ``'bulge'`` or ``'ex situ'`` by origin, else its longevity.
+
+    Parameters
+    ----------
+    clumps : `~astropy.table.QTable`
+        A table of the stage "found" or "tracked".
+
+    Returns
+    -------
+    array of str
+        Keys of `CLASS_STYLES`; empty for clumps that no tracker has seen, and for those too small to be tracked.
+
+    Examples
+    --------
+    >>> from astroclumps import catalog
+    >>> from astroclumps.figures import classes
+    >>> clumps = catalog.make_table(("found", "tracked"), 3)
+    >>> clumps["origin"] = ["bulge", "in situ", "ex situ"]
+    >>> clumps["longevity"] = ["", "LLC", ""]
+    >>> classes(clumps).tolist()
+    ['bulge', 'LLC', 'ex situ']
+    """
+    origin = np.asarray(clumps["origin"]).astype("U16")
+    longevity = np.asarray(clumps["longevity"]).astype("U16") if "longevity" in clumps.colnames else np.full(len(clumps), "", "U16")
+    return np.where(np.isin(origin, ("bulge", "ex situ")), origin, longevity)
+
+
+def figure_class(who: str):
+    """A function that makes a figure on a canvas without a window; an ImportError that names who needs matplotlib."""
+    try:
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+    except ImportError as exc:
+        raise ImportError(f'{who} needs matplotlib; install it with  pip install "astroclumps[plot]"') from exc
+
+    def make(**options):
+        figure = Figure(**options)
+        FigureCanvasAgg(figure)
+        return figure
+
+    return make
+
+
+def save(figure, path) -> None:
+    """Write a figure; the same figure gives the same bytes."""
+    figure.savefig(path, metadata={"Software": None} if path.suffix.lower() == ".png" else None)
