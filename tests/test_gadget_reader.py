@@ -325,7 +325,7 @@ def test_a_snapshot_in_several_files_is_one(tmp_path):
     made = Snapshot.read(tmp_path / "snap_001.1.hdf5")
     assert sorted(made.stars["particle_id"]) == sorted(truth()[4]["particle_id"])
     assert len(made.dark) == 20 - len(truth()[1]["mass"][1::3])
-    folder = read_hdf5(tmp_path)
+    folder = Snapshot.read(tmp_path)
     np.testing.assert_array_equal(folder.gas["mass"].value, made.gas["mass"].value)
     (tmp_path / "snap_001.2.hdf5").unlink()
     with pytest.raises(SnapshotError, match="snap_001.0.hdf5: is one of 3 files of a snapshot, but snap_001.2.hdf5 is not beside it"):

@@ -62,6 +62,7 @@ def install(tmp_path, monkeypatch):
         ("classifiers", {"cnn"}),
         ("sed_backends", {"bagpipes", "library"}),
         ("image_readers", {"bands", "cube", "folklore"}),
+        ("simulation_readers", {"hdf5", "npz", "yt"}),
     ],
 )
 def test_builtins_come_through_the_same_door(kind, expected):

@@ -8,6 +8,7 @@ import pytest
 
 from astroclumps import Snapshot
 from astroclumps.exceptions import AstroclumpsWarning
+from astroclumps.simulation.centre import shrinking_sphere
 
 pytestmark = pytest.mark.real_data
 
@@ -147,3 +148,15 @@ def test_real_snapshots_are_kept_without_loss(real_data, tmp_path):
         made = Snapshot.read(real_data / "sims" / "native_layouts" / f"SimSpin_example_{name}.hdf5")
         made.write(tmp_path / "s.npz")
         assert snapshot_difference(made, Snapshot.read(tmp_path / "s.npz")) == ""
+
+
+def test_the_centre_of_the_clumpy_disc_stays_with_its_bulge(clumpy):
+    bulge = clumpy[0].stars["particle_id"][clumpy[0].stars["mass"] < 9e5 * u.Msun]
+    assert len(bulge) == 1200
+    away = []
+    for snapshot in clumpy:
+        stars = snapshot.stars[np.isin(snapshot.stars["particle_id"], bulge)]
+        centre = shrinking_sphere(stars["position"].value, stars["mass"].value)
+        away.append(np.linalg.norm(centre - snapshot.centre.value))
+    assert np.median(away) < 0.05
+    assert (np.array(away) < 0.15).sum() >= 20  # in one, a clump of the bulge's own mass is about to merge with it

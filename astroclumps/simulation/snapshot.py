@@ -370,9 +370,9 @@ def guess_reader(path) -> str:
         return "yt"
     path = Path(path)
     if not path.exists():
-        return "hdf5" if any(mark in path.name for mark in "*?[") else {".npz": "npz"}.get(path.suffix, "hdf5")
+        return "npz" if path.suffix == ".npz" else "hdf5"  # either says that it is missing
     if path.is_dir():
-        return "yt"
+        return "hdf5" if any(path.glob("*.0.hdf5")) else "yt"
     with open(path, "rb") as file:
         start = file.read(8)
     if start[:4] == b"PK\x03\x04":
