@@ -51,7 +51,15 @@ def in_cells(labels, position, origin, cell):
     return found
 
 
-def find(snapshot, grid, *, fwhm, connectivity=6, overdensity_limit=10.0, min_cells=8):
+def in_cylinder(snapshot, grid, cell, extent):
+    """Whether a cell lies in the cylinder of so many R_d and H_d."""
+    place = grid.origin + (np.array(cell) + 0.5) * grid.cell
+    height = place @ snapshot.disc.axis
+    radius = np.linalg.norm(place - height * snapshot.disc.axis)
+    return radius <= extent[0] * snapshot.disc.r_d.to_value(u.kpc) and abs(height) <= extent[1] * snapshot.disc.h_d.to_value(u.kpc)
+
+
+def find(snapshot, grid, *, fwhm, connectivity=6, overdensity_limit=10.0, min_cells=8, extent=(1.0, 3.0)):
     """Regions in the order of their first cells; ``fwhm`` in kpc."""
     stars, gas = snapshot.stars, snapshot.gas
     centre = snapshot.centre.to_value(u.kpc)
@@ -71,6 +79,8 @@ def find(snapshot, grid, *, fwhm, connectivity=6, overdensity_limit=10.0, min_ce
     labels, n = ndimage.label(searched & (delta > overdensity_limit), structure)
     sizes = np.bincount(labels.ravel(), minlength=n + 1)
     large = [one for one in range(1, n + 1) if sizes[one] >= min_cells]
+    peaks = ndimage.maximum_position(np.maximum(cold_field, star_field), labels, large)
+    large = [one for one, peak in zip(large, peaks, strict=True) if in_cylinder(snapshot, grid, peak, extent)]
     number = np.zeros(n + 1, dtype=int)
     number[large] = np.arange(1, len(large) + 1)
     labels, n = number[labels], len(large) + 1

@@ -37,7 +37,7 @@ def spheres(n, *, rng, mass=(7.3, 8.7), size=(0.05, 0.15), radius=(1.5, 4.0), ap
 
 
 def galaxy(planted, *, rng, n_disc=300_000, particle=1e4, **options):
-    """Half of the disc's particles are old stars, half cold gas; the spheres' have one mass, and are gas and young stars."""
+    """Half of the disc's particles are old stars, half cold gas; the spheres' are gas and young stars. Masses scatter by 5%."""
 
     def disc(n):
         r, angle = rng.gamma(2, SCALE_LENGTH, n), rng.uniform(0, 2 * np.pi, n)
@@ -60,7 +60,7 @@ def galaxy(planted, *, rng, n_disc=300_000, particle=1e4, **options):
                 "particle_id": np.arange(len(position)) + (10**8 if kind == "gas" else 0),
                 "position": position * u.kpc,
                 "velocity": 200 * turning * u.km / u.s,
-                "mass": np.where(new, particle, total / max(len(own), 1)) * u.Msun,
+                "mass": np.where(new, particle, total / max(len(own), 1)) * rng.uniform(0.95, 1.05, len(position)) * u.Msun,
                 "metallicity": np.full(len(position), 0.01),
             }
         )

@@ -224,7 +224,8 @@ def _dense(mass, coarse, smoothing, slab, margin, limit):
     low, high = max(slab[0], margin), min(slab[1], smoothing.shape[0] - margin)
     tasks = [(low + a, low + b) for a, b in parts(high - low, max(4 * n_threads(), (high - low) // _BLOCK))] if high > low else []
     found = run(_dense_part, [(mass, coarse, up, slab[0], *task, margin, limit) for task in tasks])
-    return tuple(np.concatenate([np.zeros(0, kind), *part]) for kind, part in zip(_TYPES, zip(*found, strict=True), strict=True))
+    found.append(tuple(np.zeros(0, dtype=kind) for kind in _TYPES))  # a slab may lie in the margin
+    return tuple(np.concatenate(part) for part in zip(*found, strict=True))
 
 
 _TYPES = (np.int64, np.float32, np.bool_, np.float32)
