@@ -490,6 +490,37 @@ def test_noise_below_zero_is_rounding_and_more_is_an_error(tmp_path):
         Snapshot.read(path)
 
 
+def test_split_particles_get_identifiers_of_their_own(tmp_path):
+    def change(file):
+        identifiers = file["PartType0/ParticleIDs"][:]
+        identifiers[1] = identifiers[0]
+        file["PartType0/ParticleIDs"][:] = identifiers
+        file["PartType0/ParticleChildIDsNumber"] = np.where(np.arange(40) == 1, 2, 0).astype(np.uint32)
+        file["PartType0/ParticleIDGenerationNumber"] = np.where(np.arange(40) < 2, 1, 0).astype(np.uint32)
+
+    path = edit(write(tmp_path / "s.hdf5"), change)
+    gas = Snapshot.read(path).gas
+    assert gas["particle_id"].dtype == np.uint64
+    first = int(truth()[0]["particle_id"][0])
+    assert [int(i) for i in gas["particle_id"][:2]] == [first + 2**56, first + 2 * 2**32 + 2**56]
+    np.testing.assert_array_equal(gas["particle_id"][2:], truth()[0]["particle_id"][2:])
+    edit(path, replace("PartType0/ParticleChildIDsNumber", lambda values: values * 2**25))
+    with pytest.raises(SnapshotError, match="PartType0/ParticleIDs: ParticleIDs, ParticleChildIDsNumber, .* do not fit into 64 bits"):
+        Snapshot.read(path)
+
+
+def test_softening_is_that_of_the_header_or_of_the_user(tmp_path):
+    extents = np.array([0.168, 0.336, 0.224, 0.224, 0.28, 0.14])
+    path = isolated(tmp_path / "s.hdf5", header={"Fixed_ForceSoftening_Keplerian_Kernel_Extent": extents})
+    made = Snapshot.read(path)
+    for kind, value in (("gas", 0.06), ("dark", 0.12), ("stars", 0.1)):
+        np.testing.assert_allclose(getattr(made, kind)["softening"].to_value(u.kpc), value, rtol=1e-6)
+    np.testing.assert_allclose(read_hdf5(path, softening=50 * u.pc).gas["softening"].to_value(u.kpc), 0.05, rtol=1e-6)
+    assert "softening" not in Snapshot.read(write(tmp_path / "c.hdf5")).gas.colnames
+    with pytest.raises(TypeError, match=r"softening must be a length such as 60 \* u.pc"):
+        read_hdf5(path, softening=50)
+
+
 def test_single_precision_and_other_byte_orders(tmp_path):
     def change(file):
         for name in ("Coordinates", "Velocities", "Masses"):

@@ -27,6 +27,7 @@ class Choices:
 
     old_star_age: u.Quantity | None = None
     metallicity: float | None = None
+    softening: u.Quantity | None = None
     made: list = field(default_factory=list)
     doubtful: list = field(default_factory=list)
 
@@ -37,6 +38,8 @@ class Choices:
                 raise TypeError(f"old_star_age must be a time such as [1, 3] * u.Gyr, got {value!r}")
             if value.size not in (1, 2) or not np.isfinite(value).all() or (value < 0 * u.Gyr).any():
                 raise ValueError(f"old_star_age must be one age or the least and the largest, got {value}")
+        if self.softening is not None and not (isinstance(self.softening, u.Quantity) and self.softening.unit.is_equivalent(u.kpc)):
+            raise TypeError(f"softening must be a length such as 60 * u.pc, got {self.softening!r}")
         if self.metallicity is not None and not 0 <= self.metallicity <= 1:
             raise ValueError(f"metallicity must be a mass fraction, 0 to 1, got {self.metallicity!r}")
 

@@ -40,6 +40,7 @@ def read_hdf5(
     old_star_types: tuple[int, ...] | None = None,
     old_star_age: u.Quantity | None = None,
     metallicity: float | None = None,
+    softening: u.Quantity | None = None,
     r_vir: u.Quantity | None = None,
     axis=None,
     velocity: u.Quantity | None = None,
@@ -82,6 +83,8 @@ def read_hdf5(
         identifier decides. Default, ours: 1 to 3 Gyr, with a warning.
     metallicity : float, optional
         Mass fraction of metals of elements whose group states none. Default, ours: 0.01, with a warning.
+    softening : `~astropy.units.Quantity` ['length'], optional
+        Plummer-equivalent softening of all elements. Default: of the header where GIZMO states it for an isolated run, else unknown.
     r_vir, axis, velocity : optional
         See `~astroclumps.Snapshot`.
 
@@ -111,7 +114,7 @@ def read_hdf5(
       to at most 1e4 K, so that it counts as cold; in SIMBA also that of gas above 0.13 hydrogen atoms per cm3 within 0.5 dex of
       the pressurised interstellar medium (Dave et al. 2019).
     * Wind particles of TNG (formation time not positive) are left out, black holes (type 5) too.
-    * ``softening`` is not read.
+    * Gas particles that GIZMO has split share an identifier; it is made unique with the numbers of child and generation.
     """
     layout = _layout(layout)
     given = {
@@ -125,7 +128,7 @@ def read_hdf5(
         "time_unit": None if time_unit is None else _cgs(time_unit, u.s, "time_unit", "0.978 * u.Gyr") * u.s,
     }
     sphere = _sphere(centre, radius)
-    choices = assumptions.Choices(old_star_age=old_star_age, metallicity=metallicity)
+    choices = assumptions.Choices(old_star_age=old_star_age, metallicity=metallicity, softening=softening)
     with open_files(path) as files:
         first_path, first = files[0]
         layout = layout or detect_layout(first)
@@ -181,6 +184,9 @@ def _table(kind, groups, header, choices, asked):
             _add_stars(table, group, header, choices)
         elif kind == "gas":
             _add_gas(table, group, header, choices)
+        soft = choices.softening.to_value(u.kpc) if choices.softening is not None else header.softening(group.number)
+        if soft is not None:
+            table["softening"] = np.full(len(table), soft, dtype=np.float32) << u.kpc
         for column in _SMALL:
             if column in table.colnames:
                 _drop_noise(table[column].value)

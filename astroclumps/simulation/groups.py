@@ -13,6 +13,7 @@ __all__ = ["Group", "open_files"]
 _PIECE = 4_000_000  # rows that are read at once where a sphere is cut
 _PART = re.compile(r"(.*\.)(\d+)(\.(?:hdf5|h5))$")
 _PLAIN = ("particle_id", "formation", "metallicity", "electrons", "temperature")  # numbers that carry no unit, or kelvin
+_SPLIT = ("ParticleChildIDsNumber", "ParticleIDGenerationNumber")
 _EXACT = 2**53  # whole numbers below it fit into a double
 
 
@@ -157,9 +158,27 @@ class Group:
             if len(values) and (not np.array_equal(values, np.floor(values)) or abs(values).max() >= _EXACT):
                 raise SnapshotError(f"{self.where('particle_id')}: identifiers stored as {values.dtype} are not exact whole numbers")
             values = values.astype(np.int64)
+        split = [self._whole(name) for name in _SPLIT]
+        if all(part is not None for part in split) and any(part.any() for part in split):
+            return self._unsplit(values, *split)
         if self.header.layout.cells and len(values) > 1 and not values.any():
             return np.arange(1, len(values) + 1)
         return values
+
+    def _whole(self, name):
+        """A plain field of all parts; None where one lacks it."""
+        if any(name not in part for _, part in self.parts):
+            return None
+        return np.concatenate([_rows(part[name], rows, path) for (path, part), rows in zip(self.parts, self._rows, strict=True)])
+
+    def _unsplit(self, values, child, generation):
+        """One number for identifier, child and generation of particles that have been split."""
+        limits = ((values, 32), (child, 24), (generation, 8))
+        if any(len(part) and (part.min() < 0 or int(part.max()) >= 2**bits) for part, bits in limits):
+            fields = ", ".join(("ParticleIDs", *_SPLIT))
+            raise SnapshotError(f"{self.where('particle_id')}: {fields} do not fit into 64 bits together")
+        values, child, generation = (part.astype(np.uint64) for part, _ in limits)
+        return values | child << np.uint64(32) | generation << np.uint64(56)
 
 
 def _rows(dataset, rows, path):

@@ -27,6 +27,9 @@ _DIMENSIONS = {
 # Factors to cgs outside of these cannot be meant: a thousandth of a parsec to 10 Gpc, a cm/s to light, 0.001 to 1e20 Msun
 _PLAUSIBLE = {"position": (3e15, 3e28), "velocity": (1.0, 3e10), "mass": (2e30, 2e53)}
 
+_EXTENT = 2.8  # reach of a softening kernel over the Plummer softening with the same depth
+_KPC = u.kpc.to(u.cm)
+
 _CGS_NAMES = ("CGSConversionFactor", "Conversion factor to CGS (not including cosmological corrections)", "to_cgs")
 _A_NAMES = ("aexp-scale-exponent", "a-scale exponent", "a_scaling")
 _H_NAMES = ("h-scale-exponent", "h-scale exponent", "h_scaling")
@@ -49,8 +52,7 @@ class Header:
     time_unit: u.Quantity
     box: float | None  # kpc, physical; None: no periodic box
     mass_table: tuple
-    counts: tuple
-    n_files: int
+    extents: tuple  # of the softening kernel, by particle type, in code units
 
     def factor(self, column: str, dataset) -> float:
         """What a dataset's numbers are multiplied with to get our unit.
@@ -89,6 +91,12 @@ class Header:
                 a_power = 0.0
         a = self.scale_factor if self.cosmological else 1.0
         return float(cgs / u.Quantity(1, unit).cgs.value * a**a_power * self.h**h_power)
+
+    def softening(self, number: int) -> float | None:
+        """Plummer-equivalent softening of a particle type in kpc, where the header states it (GIZMO, isolated runs)."""
+        if self.cosmological or number >= len(self.extents):
+            return None
+        return float(self.extents[number]) / _EXTENT * self.length / _KPC / self.h
 
     def _check_unit(self, column, dataset, cgs, powers):
         where = f"{self.path}, {dataset.name.strip('/')}"
@@ -186,7 +194,6 @@ def read_header(file, path, layout, *, given, choices) -> Header:
         time=clock.to(u.Gyr),
         time_unit=time_unit.to(u.Gyr),
         box=None,
-        n_files=int(get("NumFilesPerSnapshot") or 1),
         **units,
         **numbers,
     )
@@ -197,7 +204,7 @@ def read_header(file, path, layout, *, given, choices) -> Header:
     return made
 
 
-_ARRAYS = {"mass_table": "MassTable", "counts": "NumPart_ThisFile"}
+_ARRAYS = {"mass_table": "MassTable", "extents": "Fixed_ForceSoftening_Keplerian_Kernel_Extent"}
 
 
 def _first(attributes, names):
