@@ -1,9 +1,9 @@
 """The synthetic suite: speed, the tracker against the generator's record, populations, and what any single quantity tells.
 
-Run ``python benchmarks/bench_synthetic.py --out FOLDER`` (20 galaxies of 3e5 stars and 20 snapshots: half an hour on two cores). Each galaxy
-is made, searched by `~astroclumps.ClumpFinder3D` and followed by `~astroclumps.ClumpTracker`; the tracked tables are kept in FOLDER, so that
-a second run with the same settings only prints. ``--gizmo DATA`` puts the folder of a hydrodynamical disc's snapshots beside it. The
-tables are written as CSV to ``--tables``. It fails where a single quantity reaches a balanced accuracy of 0.85.
+Run ``python benchmarks/bench_synthetic.py --out FOLDER`` (20 galaxies of 3e5 stars and 20 snapshots: half an hour on two cores). Each
+galaxy is made, searched by `~astroclumps.ClumpFinder3D` and followed by `~astroclumps.ClumpTracker`; the tracked tables are kept in FOLDER,
+so that a second run with the same settings only prints. ``--gizmo DATA`` puts the folder of a hydrodynamical disc's snapshots beside it.
+The tables are written as CSV to ``--tables``. It fails where a single quantity reaches a balanced accuracy of 0.85.
 """
 
 import argparse
@@ -57,7 +57,7 @@ def make_galaxy(settings, i, out):
         tracked = tracker.finish()
         record = suite.record(i)
         members = [suite.members(i, k) for k in range(suite.n_snapshots)]
-        tracked["clump"], tracked["part_of_clump"], tracked["part_of_found"] = truth.match(tables, labels, ids, members)
+        tracked["clump"], tracked["part_of_clump"], tracked["part_of_found"] = truth.match(tables, labels, ids, members, record)
         own = truth.track_record(suite.galaxy(i), record, members)
     tracked["galaxy"] = i
     for name in discs[0]:

@@ -5,7 +5,6 @@ from types import SimpleNamespace
 
 import astropy.units as u
 import numpy as np
-from astropy.table import QTable
 
 from astroclumps import ClumpTracker, catalog
 
@@ -30,10 +29,15 @@ def disc_numbers(snapshot):
     }
 
 
-def match(tables, labels, ids, members):
-    """For each found clump: the record's clump that shares most stars, and the share of either's stars."""
+def match(tables, labels, ids, members, record):
+    """For each found clump: the record's clump that shares most stars, and the share of either's stars.
+
+    Patches hold few stars: what shares none with anything belongs to a patch whose centre it is near.
+    """
     clump, of_clump, of_found = [], [], []
-    for table, star_labels, star_ids, known in zip(tables, labels, ids, members, strict=True):
+    for k, (table, star_labels, star_ids, known) in enumerate(zip(tables, labels, ids, members, strict=True)):
+        patches = record[(record["snapshot"] == k) & (record["kind"] == "fluctuation")]
+        centres = np.stack([patches[f"pos_{axis}"].value for axis in "xyz"], axis=1)
         inside = np.flatnonzero(star_labels)
         owner = np.zeros(len(inside), dtype=np.int64)
         order = np.argsort(star_ids[inside])
@@ -52,7 +56,11 @@ def match(tables, labels, ids, members):
             number, n = best.get(int(row["id"]), (0, 0))
             part, found = (n / len(known[number]), n / int(row["n_stars"])) if number else (0.0, 0.0)
             good = n >= 5 and (part >= 0.25 or found >= 0.25)
-            clump.append(number if good else 0)
+            if not good:
+                distance = np.linalg.norm(centres - [row[f"pos_{axis}"].value for axis in "xyz"], axis=1)
+                at = np.flatnonzero(distance < np.maximum(patches["radius"].value, 0.15))
+                number = int(patches["clump"][at[np.argmin(distance[at])]]) if len(at) else 0
+            clump.append(number)
             of_clump.append(part)
             of_found.append(found)
     return np.array(clump, dtype=np.int64), np.array(of_clump), np.array(of_found)
@@ -78,11 +86,28 @@ def track_record(snapshots, record, members):
             table["n_stars"] = np.bincount(labels, minlength=len(rows) + 1)[1:]
             table["age"] = np.where(np.isfinite(rows["age_inside"]), rows["age_inside"], 0 * u.Gyr)
             table["origin"] = np.where(rows["kind"] == "satellite", "ex situ", "in situ")
-            tracker.add(SimpleNamespace(name=snapshot.name, time=snapshot.time, scale_factor=snapshot.scale_factor, stars=snapshot.stars), table, labels)
+            tracker.add(
+                SimpleNamespace(name=snapshot.name, time=snapshot.time, scale_factor=snapshot.scale_factor, stars=snapshot.stars),
+                table,
+                labels,
+            )
             numbers.extend(rows["clump"].tolist())
         made = tracker.finish()
     made["clump"] = numbers
-    return made["snapshot", "node", "progenitor", "track", "n_stars", "mass", "longevity", "lifetime", "t_ff_mean", "clump", "left_censored", "censored"]
+    return made[
+        "snapshot",
+        "node",
+        "progenitor",
+        "track",
+        "n_stars",
+        "mass",
+        "longevity",
+        "lifetime",
+        "t_ff_mean",
+        "clump",
+        "left_censored",
+        "censored",
+    ]
 
 
 def _facts(record):
@@ -316,9 +341,10 @@ def _numbers(table):
     made["ex situ by number"] = share(len(ex), len(alive))
     made["ex situ by mass"] = share(ex["mass"].value.sum(), alive["mass"].value.sum())
     made["off-centre SLC + LLC a snapshot"] = f"{len(both) / max(n, 1):.2f}"
-    for name, some in (("SLC, LLC", None),):
-        made[f"{name}: median mass over disc's"] = " / ".join(middle(100 * t["mass"].value / t["disc_mass"], ".2f") + "%" for t in (slc, llc))
-    made["SLC + LLC: median age (Myr)"] = f"{middle(1e3 * both['age'].value, '.0f')} (SLC {middle(1e3 * slc['age'].value, '.0f')}, LLC {middle(1e3 * llc['age'].value, '.0f')})"
+    ratios = (middle(100 * some["mass"].value / some["disc_mass"]) + "%" for some in (slc, llc))
+    made["SLC, LLC: median mass over disc's"] = " / ".join(ratios)
+    ages = [middle(1e3 * some["age"].value, ".0f") for some in (both, slc, llc)]
+    made["SLC + LLC: median age (Myr)"] = f"{ages[0]} (SLC {ages[1]}, LLC {ages[2]})"
     total = discs["disc_sfr"].sum()
     made["share of SFR in in-situ clumps"] = share(inside["sfr"].value.sum(), total)
     made["share of SFR in all clumps off centre"] = share(alive["sfr"].value.sum(), total)
@@ -343,7 +369,8 @@ def _numbers(table):
     made["t_ff: SLC + LLC median (Myr)"] = middle(both["t_ff"], ".1f")
     long = tracks[tracks["left_censored"] == 0]
     made["lifetime over 20 t_ff: SLC, LLC medians"] = ", ".join(
-        middle((t["lifetime"] / t["t_ff_mean"]).decompose().value / 20) for t in (long[long["longevity"] == name] for name in ("SLC", "LLC"))
+        middle((t["lifetime"] / t["t_ff_mean"]).decompose().value / 20)
+        for t in (long[long["longevity"] == name] for name in ("SLC", "LLC"))
     )
     made["gas fraction of the disc"] = middle(discs["disc_gas_fraction"])
     made["H_d/R_d"] = middle(discs["disc_h_d"] / discs["disc_r_d"])

@@ -8,17 +8,19 @@ from astroclumps.jit import compiled
 
 from .potential import KMS, G, Potential
 
-__all__ = ["MEMBER_COLUMNS", "Body", "Path", "clump_masses", "clump_traits", "free_fall_time", "v_circ", "v_supernova"]
+__all__ = ["MEMBER_COLUMNS", "SEEN", "Body", "Path", "clump_masses", "clump_traits", "free_fall_time", "v_circ", "v_supernova"]
 
+#: Radius of a clump in the finder's cells over the radius that holds its members (measured on the suite).
+SEEN = 1.3
 MEMBER_COLUMNS = 11  # time of capture and its duration, semi-axis, two directions, angular speed, phase
 _MASSES = (10**6.5, 10**9.5)  # METHODS 1
-_SLOPE = -1.9  # dN/dM, 'slightly shallower than -2' (METHODS 1)
-_RADIUS = (0.175, 10**7.5, 0.30, 0.11)  # kpc at a mass, exponent, scatter in dex; typical radii are about 180 pc (paper section 3.1.2)
+_SLOPE = -1.8  # dN/dM, 'slightly shallower than -2' (METHODS 1)
+_RADIUS = (0.150, 10**7.5, 0.30, 0.13)  # kpc at a mass, exponent, scatter in dex; typical radii are about 180 pc (paper section 3.1.2)
 _EFFICIENCY = (0.035, 0.12)  # star formation per free-fall time, 0.03-0.04 (METHODS 1), and scatter in dex
-_LIMIT = (1.45, 0.17)  # VELA's own limit (40 km/s) and V_SN (18 km/s) enclose the factor; scatter in dex (ours)
+_LIMIT = (2.0, 0.23)  # VELA's own limit (40 km/s) and V_SN (18 km/s) enclose the factor; scatter in dex (ours)
 _TIDES = (1.0, 0.12)  # of the tidal radius, that a clump must fit into; scatter in dex (ours)
 _MIGRATION = (7.0, 11.0)  # dynamical times R_d/V of the way in, '8-10' (METHODS 1)
-_GROWTH = (0.30, 0.15)  # Gyr in which accretion doubles a clump (ours), scatter in dex
+_GROWTH = (0.7, 0.15)  # Gyr in which accretion doubles a clump (ours), scatter in dex
 
 
 @compiled
@@ -66,7 +68,7 @@ def v_supernova(efficiency):
 
 
 def clump_masses(rng: np.random.Generator, n: int, *, low: float = _MASSES[0], high: float = _MASSES[1]) -> np.ndarray:
-    """Draw masses (Msun) from dN/dM ~ M^-1.9 between two limits, by default 10^6.5 and 10^9.5."""
+    """Draw masses (Msun) from dN/dM ~ M^-1.8 between two limits, by default 10^6.5 and 10^9.5."""
     power = _SLOPE + 1
     return (low**power + rng.random(n) * (high**power - low**power)) ** (1 / power)
 
@@ -84,8 +86,8 @@ def clump_traits(rng: np.random.Generator, mass: float) -> dict:
         "growth": float(_GROWTH[0] * 10 ** rng.normal(0, _GROWTH[1])),
         "migration": float(rng.uniform(*_MIGRATION)),
         "cusp": float(rng.uniform(1.3, 2.4)),
-        "outflow": float(rng.uniform(0.3, 1.2)),
-        "wait": float(rng.uniform(2.0, 11.0)),
+        "outflow": float(rng.uniform(0.6, 2.2)),
+        "wait": float(rng.uniform(3.0, 12.0)),
     }
 
 

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .clumps import Body, Path, clump_masses, clump_traits, free_fall_time, v_circ
+from .clumps import SEEN, Body, Path, clump_masses, clump_traits, free_fall_time, v_circ
 from .orbits import RG, elements_from, near, phase_space, places
 from .particles import Baryons
 from .potential import KMS, Potential
@@ -17,7 +17,7 @@ _DELTA = 5e-5  # Gyr, over which velocities are differenced
 _COLLAPSE = (0.025, 0.045)  # Gyr, in which a clump's gas comes together
 _LOOSE_ARM = 0.3  # how far freed particles follow the arms
 _SPREAD = (0.02, 0.08)  # dex, of the radial and vertical frequency of freed particles (ours)
-_LARGEST = 0.05  # of the disc's gas: the largest clump
+_LARGEST = 0.06  # of the disc's gas: the largest clump
 _FEWEST = 30  # particles, that a clump must be worth
 _THICK_SFR = 0.05  # star formation of the thick layer's gas over the thin one's (ours)
 
@@ -146,7 +146,7 @@ class Evolution:
             height=float(centre[2]),
             potential=self.potential,
         )
-        strength = np.log10(v_circ(mass, traits["radius"]) / traits["v_limit"])
+        strength = np.log10(v_circ(mass, SEEN * traits["radius"]) / traits["v_limit"])
         short, long = self._axis_ratios(strength)
         collapse = rng.uniform(*_COLLAPSE)
         body = Body(
@@ -168,8 +168,8 @@ class Evolution:
 
     def _axis_ratios(self, strength):
         """Two axis ratios, rounder where a clump is bound better, with much scatter."""
-        middle = 0.66 + 0.16 * np.tanh(3 * strength)
-        two = np.sort(np.clip(self.rng.normal(middle, 0.15, 2), 0.25, 1.0))
+        middle = 0.62 + 0.25 * np.tanh(2.5 * strength)
+        two = np.sort(np.clip(self.rng.normal(middle, 0.13, 2), 0.25, 1.0))
         return two
 
     def _judge(self, body, t):
@@ -185,11 +185,11 @@ class Evolution:
         radius = body.radius(mass)
         tide = body.traits["tide"] * float(self.potential.tidal_radius(mass, body.path.radius(t)))
         if body.kind == "clump" and body.fate == "forming" and t >= body.judged:
-            if v_circ(mass, radius) > body.traits["v_limit"] and radius < tide:
+            if v_circ(mass, SEEN * radius) > body.traits["v_limit"] and radius < tide:
                 body.fate = "held"
             else:
                 body.fate = "short"
-                body.until = t + body.traits["wait"] * float(free_fall_time(mass, radius))
+                body.until = t + body.traits["wait"] * float(free_fall_time(mass, SEEN * radius))
         elif body.fate == "held":
             outside = (body.members[:, 2] > tide) & (body.arrived(t) > 0.99)
             if outside.any():
@@ -281,12 +281,12 @@ class Evolution:
     def rate(self, body: Body) -> float:
         """Star formation of a body's gas over its mass, per Gyr: efficiency over free-fall time."""
         mass = len(body.rows) * self.baryons.particle_mass
-        return body.traits["efficiency"] / float(free_fall_time(mass, body.radius(mass)))
+        return body.traits["efficiency"] / float(free_fall_time(mass, SEEN * body.radius(mass)))
 
     def _dissolve(self, body, t):
         """Let everything go; members fly apart and shear does the rest."""
         gas = body.rows[~self.baryons.star[body.rows]]
-        self._release(body, np.ones(len(body.rows), dtype=bool), t, kick=8 * KMS, loosen=1.35, keep=True)
+        self._release(body, np.ones(len(body.rows), dtype=bool), t, kick=12 * KMS, loosen=1.5, keep=True)
         self.baryons.hot_until[gas] = t + self.rng.uniform(0.0, 0.04, len(gas))
         body.fate, body.ended = "dissolved", t
 
@@ -319,7 +319,7 @@ class Evolution:
         if wanted <= 0 or not len(rows):
             return
         # the midplane's surface density falls outwards: stars form as its power 1.4
-        weight = np.where(b.thin[rows], 1.0, _THICK_SFR) * gas.boost[gas.free] ** 1.2 * np.exp(-0.8 * b.elements[rows, RG] / self.disc.r_d)
+        weight = np.where(b.thin[rows], 1.0, _THICK_SFR) * gas.boost[gas.free] ** 1.2 * np.exp(-1.6 * b.elements[rows, RG] / self.disc.r_d)
         key = self.rng.exponential(1, len(rows)) / weight
         wanted = min(wanted, len(rows) // 2)
         new = rows[np.argpartition(key, wanted)[:wanted]]

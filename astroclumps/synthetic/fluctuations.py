@@ -50,7 +50,7 @@ def make_fluctuations(evolution: Evolution, t: float, mean: float) -> list[Fluct
     rng, disc, b = evolution.rng, evolution.disc, evolution.baryons
     rows, position, _, _ = evolution.free_gas(t)
     radius = np.hypot(position[:, 0], position[:, 1])
-    fit = np.flatnonzero(b.thin[rows] & (radius > 0.1 * disc.r_d) & (radius < 1.1 * disc.r_d) & (abs(position[:, 2]) < 2 * disc.thin))
+    fit = np.flatnonzero(b.thin[rows] & (radius > 0.1 * disc.r_d) & (radius < 0.95 * disc.r_d) & (abs(position[:, 2]) < 2 * disc.thin))
     taken = np.zeros(len(rows), dtype=bool)
     low = max(_LOW, _FEWEST * b.particle_mass)
     made = []
@@ -80,7 +80,7 @@ def make_fluctuations(evolution: Evolution, t: float, mean: float) -> list[Fluct
         made.append(Fluctuation(rows[near], moved, n * b.particle_mass, size))
         t_ff = float(free_fall_time(mass, size))
         if rng.random() < 0.6:
-            share = 0.035 * rng.uniform(0.2, 2.5)
+            share = 0.035 * rng.uniform(0.3, 3.0)
             new = rows[near][rng.random(n) < share]
             b.form_stars(new, t - rng.uniform(0, 1.5 * t_ff, len(new)), evolution.metallicity(new, t))
     return made

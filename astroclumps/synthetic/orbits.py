@@ -121,8 +121,8 @@ def _before_arms(phi, r, t, arm, arms):
 def elements_from(position, velocity, t, arm, arms, log_radius, tables, spread, elements):
     """Fill the elements of orbits that pass through positions, with velocities as near as the eccentricity's limit allows.
 
-    ``tables`` has the rows omega, kappa, nu and angular momentum against ``log_radius``; ``spread`` (n, 2) are factors of kappa and nu, since
-    real orbits of different amplitude do not come back together.
+    ``tables`` has the rows omega, kappa, nu and angular momentum against ``log_radius``; ``spread`` (n, 2) are factors of kappa and
+    nu, since real orbits of different amplitude do not come back together.
     """
     for i in range(position.shape[0]):
         x, y = position[i, 0], position[i, 1]

@@ -103,14 +103,15 @@ def _exponential(rng, n, scale, edge):
     return np.maximum(np.interp(rng.random(n) * part[-1], part, grid) * scale, 0.03)
 
 
-def _planar(rng, radius, spread, height, arm, potential):
-    """Orbits in the disc, of guiding radius ``radius``; ``spread`` is the Rayleigh width of eccentricity."""
+def _planar(rng, radius, spread, height, arm, potential, flare=0.0):
+    """Orbits in the disc, of guiding radius ``radius``; ``spread`` is the Rayleigh width of eccentricity, ``flare`` the
+    radius at which the height is ``height``; it grows outwards."""
     n = len(radius)
     made = np.zeros((n, N_ELEMENTS))
     made[:, RG] = radius
     made[:, ECC] = np.minimum(rng.rayleigh(1, n) * spread, ECC_MAX)
     made[:, PSI], made[:, PHI0], made[:, PSIZ] = rng.uniform(0, 2 * np.pi, (3, n))
-    made[:, ZA] = rng.rayleigh(1, n) * height
+    made[:, ZA] = rng.rayleigh(1, n) * height * (0.75 + 0.25 * np.minimum(radius / flare, 4.0) if flare else 1.0)
     made[:, OMEGA], made[:, KAPPA], made[:, NU] = potential.frequencies(radius)
     made[:, ARM] = arm
     made[:, COS_I] = 1
@@ -163,9 +164,9 @@ def sample_baryons(rng, disc, potential, *, n_stars, start, end, universe_age) -
     stars = _planar(rng, radius, 0.16 * heat, disc.star_height * heat, _STAR_ARM, potential)
     thin_share, thick = layers(disc)
     n_thin = round(n_gas * thin_share)
-    thin_gas = _planar(rng, _exponential(rng, n_thin, scale, edge), 0.06, disc.thin, 1.0, potential)
+    thin_gas = _planar(rng, _exponential(rng, n_thin, scale, edge), 0.06, disc.thin, 1.0, potential, 0.5 * disc.r_d)
     thick_gas = _planar(rng, _exponential(rng, n_gas - n_thin, scale, edge), 0.15, thick, 0.3, potential)
-    falling = _planar(rng, _exponential(rng, n_fall, 1.1 * scale, edge), 0.06, disc.thin, 1.0, potential)
+    falling = _planar(rng, _exponential(rng, n_fall, 1.1 * scale, edge), 0.06, disc.thin, 1.0, potential, 0.5 * disc.r_d)
     fall_thin = rng.random(n_fall) < _FALL_THIN
     falling[~fall_thin, ZA] *= thick / disc.thin
     falling[~fall_thin, ARM] = 0.3

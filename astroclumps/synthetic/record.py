@@ -11,6 +11,8 @@ from .potential import KMS
 
 __all__ = ["RECORD_COLUMNS", "Recorder"]
 
+_SHARE = 0.92  # of the mass inside the radius
+_SMEARING = 0.035  # kpc, by which cells of 70 pc widen what lies in them
 #: Name, type, unit and description of each column.
 RECORD_COLUMNS = (
     ("clump", "i8", None, "number of the clump in its galaxy, the same in all snapshots"),
@@ -34,33 +36,45 @@ RECORD_COLUMNS = (
     ("mass_stars", "f8", "Msun", "stars that it holds"),
     ("sfr", "f8", "Msun/yr", "members younger than 60 Myr over 60 Myr"),
     ("age", "f8", "Gyr", "mean age of its own stars"),
-    ("age_inside", "f8", "Gyr", "mean age of all stars inside the radius, its own and those of the disc"),
+    ("age_inside", "f8", "Gyr", "mean age of all stars inside its ellipsoid, its own and those of the disc"),
     ("n_stars", "i8", None, "stars that it holds"),
-    ("n_inside", "i8", None, "all stars inside the radius"),
-    ("radius", "f8", "kpc", "radius of 80% of its mass"),
-    ("t_ff", "f8", "Myr", "free-fall time of what it has inside the radius"),
+    ("n_inside", "i8", None, "all stars inside its ellipsoid"),
+    ("radius", "f8", "kpc", "radius of the sphere with the volume of its ellipsoid, which holds 92% of its mass, widened by 35 pc"),
+    ("t_ff", "f8", "Myr", "free-fall time of its mass in that radius"),
     ("v_circ", "f8", "km/s", "sqrt(G M / r)"),
     ("v_limit", "f8", "km/s", "circular velocity below which its own rule dissolves it"),
     ("born", "f8", "Gyr", "time of birth"),
     ("ended", "f8", "Gyr", "time at which it dissolved or merged; infinite while it lives"),
-    ("t_clump", "f8", "Myr", "paper's clump time from the record: mean age inside the radius at first sight, then what has passed"),
+    ("t_clump", "f8", "Myr", "paper's clump time from the record: mean age inside at first sight, then what has passed"),
     ("lifetime", "f8", "Myr", "the same at last sight"),
     ("longevity", "U3", None, "paper's class from the record: 'ZLC', 'SLC', 'LLC'"),
 )
 
 
 @compiled
-def _around(position, born, centres, radii, number, sum_born):
-    """Count stars inside spheres, and sum their times of birth."""
+def _around(position, born, centres, radii, forms, number, sum_born):
+    """Count stars inside ellipsoids, and sum their times of birth; ``forms`` are inverse matrices, ``radii`` spheres about them."""
     for i in range(position.shape[0]):
         for k in range(centres.shape[0]):
             dx = position[i, 0] - centres[k, 0]
             if dx > radii[k] or -dx > radii[k]:
                 continue
             dy, dz = position[i, 1] - centres[k, 1], position[i, 2] - centres[k, 2]
-            if dx * dx + dy * dy + dz * dz < radii[k] * radii[k]:
+            form = forms[k]
+            square = form[0, 0] * dx * dx + form[1, 1] * dy * dy + form[2, 2] * dz * dz
+            square += 2.0 * (form[0, 1] * dx * dy + form[0, 2] * dx * dz + form[1, 2] * dy * dz)
+            if square < 1.0:
                 number[k] += 1
                 sum_born[k] += born[i]
+
+
+def _ellipsoid(offset):
+    """Inverse matrix of the ellipsoid that holds most of the members, its longest axis, and the radius of a sphere of its volume."""
+    form = offset.T @ offset / len(offset) + _SMEARING**2 * np.eye(3)
+    square = np.einsum("ij,jk,ik->i", offset, np.linalg.inv(form), offset)
+    form *= np.sort(square)[int(_SHARE * (len(square) - 1))] + 1e-3
+    long = np.sqrt(np.linalg.eigvalsh(form))
+    return np.linalg.inv(form), float(long[2]), float(np.prod(long) ** (1 / 3))
 
 
 class Recorder:
@@ -104,8 +118,7 @@ class Recorder:
                 continue
             place = position[rows]
             centre = np.median(place, axis=0) if fate == "dissolved" else place.mean(axis=0)
-            distance = np.sort(np.linalg.norm(place - centre, axis=1))
-            radius = float(distance[int(0.8 * (len(rows) - 1))])
+            form, longest, radius = _ellipsoid(place - centre)
             star = b.star[rows]
             born_stars = b.born[rows[star]]
             mass = len(rows) * b.particle_mass
@@ -137,18 +150,19 @@ class Recorder:
                 "age": float(np.mean(t - born_stars)) if star.any() else np.nan,
                 "n_stars": int(star.sum()),
                 "radius": radius,
-                "t_ff": 1e3 * float(free_fall_time(0.8 * mass, max(radius, 1e-3))),
-                "v_circ": float(v_circ(0.8 * mass, max(radius, 1e-3))),
+                "t_ff": 1e3 * float(free_fall_time(mass, radius)),
+                "v_circ": float(v_circ(mass, radius)),
                 "v_limit": v_limit,
                 "born": born,
             }
-            kept.append((row, centre))
+            kept.append((row, centre, form, longest))
         if kept:
             stars = np.flatnonzero(b.star)
             number, total = np.zeros(len(kept), dtype=np.int64), np.zeros(len(kept))
-            centres, radii = np.array([one[1] for one in kept]), np.array([one[0]["radius"] for one in kept])
-            _around(position[stars], b.born[stars], centres, radii, number, total)
-            for (row, _), n, born in zip(kept, number, total, strict=True):
+            centres, radii = np.array([one[1] for one in kept]), np.array([one[3] for one in kept])
+            forms = np.array([one[2] for one in kept])
+            _around(position[stars], b.born[stars], centres, radii, forms, number, total)
+            for (row, *_), n, born in zip(kept, number, total, strict=True):
                 row["n_inside"] = int(n)
                 row["age_inside"] = t - born / n if n else np.nan
                 self._rows.append(row)

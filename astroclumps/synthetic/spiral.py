@@ -41,7 +41,7 @@ class SpiralArms:
                 np.log(disc.r_d),
                 disc.arm_strength[k],
                 0.15 * disc.r_d,
-                1.4 * disc.r_d,
+                1.1 * disc.r_d,
             )
         return cls(patterns=patterns, period=rng.uniform(*_LIFE, size=2), phase=rng.uniform(0, 2 * np.pi, size=2))
 
