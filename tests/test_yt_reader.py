@@ -218,3 +218,10 @@ def test_the_reader_keeps_its_contract(file):
 def test_something_else_than_a_dataset_is_refused():
     with pytest.raises(TypeError, match="path must be a path or a yt dataset, got int"):
         read_yt(3)
+
+
+def test_gas_particles_are_not_taken_for_cells():
+    data = particles("io", 50, 0, density=(np.ones(50), "g/cm**3"), smoothing_length=(np.full(50, 0.1), "code_length"))
+    ds = yt.load_particles(data, length_unit=(10, "kpc"), mass_unit=(1, "Msun"))
+    with pytest.raises(SnapshotError, match="gas is particles, not cells; read_hdf5 reads the Gadget family"):
+        read_yt(ds)

@@ -219,6 +219,10 @@ def _quiet(yt):
 
 def _gas(data, choices):
     """All leaf cells of the mesh."""
+    if getattr(data.ds, "_sph_ptypes", ()):
+        raise SnapshotError(
+            f"{data.label}: gas is particles, not cells; read_hdf5 reads the Gadget family, other formats through a reader of your own"
+        )
     if data.first("gas", ("density",)) is None or data.first("index", ("dx",)) is None:
         return empty_elements("gas")
     table = QTable()
