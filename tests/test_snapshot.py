@@ -254,6 +254,8 @@ def test_the_virial_radius_comes_from_the_halo_else_from_the_stars():
     assert 100 < alone.r_vir.value < 250  # 1.4e10 Msun of stars live in a halo of some 6e11 Msun
     assert "Behroozi" in alone.meta["r_vir"]
     assert snapshot(r_vir=80 * u.kpc).meta["r_vir"] == "given"
+    assert alone.replace(name="other").meta["r_vir"] == alone.meta["r_vir"]
+    assert alone.replace(r_vir=80 * u.kpc).meta["r_vir"] == "given"
 
 
 def test_a_galaxy_too_heavy_for_the_relation_asks_for_its_virial_radius():

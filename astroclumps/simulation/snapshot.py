@@ -285,6 +285,8 @@ class Snapshot:
         `Snapshot`
         """
         kept = {one.name: self.__dict__.get(f"_{one.name}", self.__dict__.get(one.name)) for one in fields(self)}
+        if "r_vir" in changes and "meta" not in changes:
+            kept["meta"] = {key: value for key, value in self.meta.items() if key != "r_vir"}  # where the old one came from
         return Snapshot(**(kept | changes))
 
     def _tracers(self):
