@@ -175,6 +175,15 @@ def test_without_cold_mass_the_disc_is_that_of_all_baryons():
     assert disc.r_d.value == pytest.approx(analytic()[0], rel=0.015)
 
 
+def test_cold_mass_beyond_the_galaxy_makes_no_disc():
+    gas = exponential_disc(2000, temperature=1e6)
+    gas["temperature"][0], gas["position"][0] = 1e3 * u.K, [16, 0, 1] * u.kpc
+    made = galaxy(gas)
+    with pytest.warns(AstroclumpsWarning, match="within 15 kpc; its disc is that of all gas and stars"):
+        disc = made.disc
+    assert disc.r_d.value == pytest.approx(analytic()[0], rel=0.1)
+
+
 def test_without_any_mass_there_is_no_disc():
     gas = exponential_disc(100)
     with pytest.raises(SnapshotError, match="has no mass within 15 kpc"):

@@ -114,6 +114,14 @@ def test_native_layouts(real_data, name):
         assert snapshot.gas["temperature"][forming].max() <= 1.4e4 * u.K
 
 
+@pytest.mark.filterwarnings("ignore::astroclumps.exceptions.AstroclumpsWarning")
+@pytest.mark.parametrize("name", [*sorted(NATIVE), "HDF5"])
+def test_parts_of_galaxies_have_discs_too(real_data, name):
+    disc = Snapshot.read(real_data / "sims" / "native_layouts" / f"SimSpin_example_{name}.hdf5").disc
+    assert 0 < disc.h_d <= disc.r_d < 25 * u.kpc
+    assert np.linalg.norm(disc.axis) == pytest.approx(1)
+
+
 def test_cells_of_horizon_agn_weigh_what_their_density_says(real_data):
     gas = Snapshot.read(real_data / "sims" / "native_layouts" / "SimSpin_example_HorizonAGN.hdf5").gas
     np.testing.assert_allclose((gas["density"] * gas["cell_size"] ** 3).to_value(u.Msun), gas["mass"].value, rtol=0.02)

@@ -144,10 +144,10 @@ def measure_disc(snapshot: "Snapshot", *, cold_temperature: u.Quantity = 1.5e4 *
         "gas": snapshot.gas["temperature"].value < cold_temperature,
     }
     elements = _Elements(snapshot, cold, centre, bulk, reach)
-    if not elements.mass.any():
+    if not elements.reaches(reach):
         everything = {kind: np.ones(len(use), dtype=bool) for kind, use in cold.items()}
         elements = _Elements(snapshot, everything, centre, bulk, reach)
-        if not elements.mass.any():
+        if not elements.reaches(reach):
             raise SnapshotError(
                 f"snapshot {snapshot.name!r} has no mass within {reach:.3g} kpc (0.15 virial radii) of its centre {centre} kpc"
             )
@@ -207,6 +207,11 @@ class _Elements:
             # in the first cylinder, or in the one that H_d is looked for in, as high as it is wide
             self._parts.append((*arrays, near_rows(arrays[0], chosen, centre, 2 * max(reach, _SHEET) ** 2)))
         self.mass = np.concatenate([mass[rows] for _, _, mass, rows in self._parts]).astype(float, copy=False)
+
+    def reaches(self, radius):
+        """Whether any of it has mass and lies inside a sphere."""
+        across, along = self.project(np.array([0.0, 0.0, 1.0]))
+        return bool(self.mass[across**2 + along**2 < radius**2].any())
 
     def project(self, axis):
         """Distances from an axis and from its plane."""
