@@ -44,7 +44,7 @@ class SyntheticSuite:
     >>> [round(later.scale_factor - snapshot.scale_factor, 3) for snapshot, later in zip(snapshots, snapshots[1:])]
     [0.01, 0.01]
     >>> record = suite.record(1)
-    >>> len(suite.members(1, 2)) == sum(record["snapshot"] == 2)
+    >>> len(suite.members(1, 2)) == int(sum(record["snapshot"] == 2))
     True
     """
 
