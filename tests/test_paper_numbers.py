@@ -9,7 +9,17 @@ import astropy.units as u
 import numpy as np
 import pytest
 
-from astroclumps import ClumpPhotometry, ContrastDetector, LibrarySED, LongevityClassifier, SersicMocks, bands
+from astroclumps import (
+    ClumpFinder3D,
+    ClumpPhotometry,
+    ClumpTracker,
+    ContrastDetector,
+    LibrarySED,
+    LongevityClassifier,
+    SersicMocks,
+    SyntheticSuite,
+    bands,
+)
 from astroclumps.detection import contrast, host, sources, stretch
 from astroclumps.evaluation import curves, matching
 from astroclumps.image import DEFAULT_PIXEL_SCALE
@@ -17,11 +27,136 @@ from astroclumps.longevity import stamps
 from astroclumps.mock import sky
 from astroclumps.photometry import background
 from astroclumps.sed import priors
+from astroclumps.simulation import boundedness, disc, finder, origin, projection, properties, snapshot
+from astroclumps.simulation.lifetimes import clump_times, longevity
+from astroclumps.synthetic import clumps as synthetic_clumps
+from astroclumps.synthetic import relations
+from astroclumps.synthetic.galaxy import scale_factors
 from astroclumps.training import augment
 
 
 def default(function, name):
     return inspect.signature(function).parameters[name].default
+
+
+# clumps in simulations: sections 3.1.1 to 3.1.3, METHODS 1
+
+
+def test_cold_mass_is_gas_below_15000_k_and_stars_below_100_myr():  # section 3.1.2
+    for function in (ClumpFinder3D, disc.measure_disc):
+        assert default(function, "cold_temperature") == 1.5e4 * u.K
+        assert default(function, "young_age") == 100 * u.Myr
+    assert default(projection.project, "cold_temperature") == 1.5e4 * u.K  # Fig. 3
+
+
+def test_the_disc_holds_85_percent_of_the_cold_mass():  # section 3.1.2; METHODS 1
+    assert disc._PART == 0.85
+    assert disc._REACH == 0.15  # virial radii
+    assert disc._SHEET == 1.0  # kpc, half-thickness of the first cylinder
+
+
+def test_cells_are_70_pc():  # section 3.1.2
+    assert ClumpFinder3D().cell_size == 70 * u.pc
+
+
+def test_the_background_is_half_of_r_d_and_at_most_2_5_kpc():  # section 3.1.2
+    class Galaxy:
+        name = "galaxy"
+
+    for radius, width in ((4.0, 2.0), (5.0, 2.5), (9.0, 2.5)):
+        Galaxy.disc = type("Disc", (), {"r_d": radius * u.kpc})
+        assert ClumpFinder3D()._fwhm(Galaxy) == width
+    assert finder.FWHM == pytest.approx(2.3548, abs=1e-4)  # of a Gaussian, in standard deviations
+
+
+def test_clumps_are_eight_connected_cells_above_an_overdensity_of_10():  # section 3.1.2
+    assert (ClumpFinder3D().overdensity, ClumpFinder3D().min_cells) == (10, 8)
+
+
+def test_cells_are_connected_by_faces():  # ours: section 3.1.2 does not say
+    assert ClumpFinder3D().connectivity == 6
+
+
+def test_regions_of_few_elements_are_left_out_and_nothing_is_unbound():  # ours; section 3.1.2 deposits all
+    assert ClumpFinder3D().min_elements == 10
+    assert ClumpFinder3D().unbind is False
+
+
+def test_the_grid_holds_the_disc():  # ours: R_d and 3 H_d, from a corner on the centre
+    assert ClumpFinder3D().extent == (1, 3)
+    assert ClumpFinder3D().origin is None
+
+
+def test_the_bulge_lies_within_two_cells():  # section 3.1.3
+    assert origin.BULGE_CELLS == 2
+
+
+def test_ex_situ_clumps_have_dark_matter():  # section 3.1.3; the threshold is ours
+    assert ClumpFinder3D().ex_situ_overdensity == 0.5
+
+
+def test_star_formation_is_that_of_60_myr():  # METHODS 5
+    assert properties.SFR_TIME == 0.06  # Gyr
+    assert disc._SFR_TIME == 60 * u.Myr
+
+
+def test_the_virial_parameter_has_a_factor_of_5_over_3():  # ours: METHODS 1 says of order 1
+    assert properties.VIRIAL_FACTOR == 5 / 3
+
+
+def test_gravity_is_that_of_astropy():
+    from astropy.constants import G
+
+    assert boundedness.G == pytest.approx(G.to_value(u.kpc * u.km**2 / u.s**2 / u.Msun), rel=1e-4)
+
+
+def test_the_halo_ends_at_200_times_the_critical_density():  # ours
+    assert snapshot._OVERDENSITY == 200
+
+
+def test_the_cosmology_is_that_of_vela():  # METHODS 2
+    cosmology = snapshot.vela_cosmology()
+    assert (cosmology.H0.value, cosmology.Om0, cosmology.Ok0) == (70.4, 0.2726, 0)
+
+
+def test_clumps_of_ten_stars_are_tracked_by_a_quarter_of_their_stars():  # section 3.1.2
+    assert (ClumpTracker().min_stars, ClumpTracker().shared_fraction) == (10, 0.25)
+
+
+def test_progenitors_are_looked_for_up_to_the_first_snapshot():  # section 3.1.2
+    assert ClumpTracker().max_gap is None
+    assert ClumpTracker().min_shared == 1
+
+
+def test_clump_time_begins_with_the_mean_age_where_that_is_no_older_than_a_step():  # section 3.1.2
+    for age, expected in ((0.12, 0.12), (0.13, 0.0)):
+        times, _ = clump_times(np.array([1.0]), np.array([0.12]), np.array([age]), np.array([0]))
+        assert times[0] == expected
+
+
+def test_long_lived_from_20_free_fall_times():  # section 3.1.3
+    assert ClumpTracker().long_lived == 20
+    lifetime = np.array([0.0, 1e-3, 199.9, 200.0])
+    assert longevity(lifetime, np.full(4, 10.0), long_lived=20).tolist() == ["ZLC", "SLC", "SLC", "LLC"]
+
+
+def test_synthetic_snapshots_are_a_hundredth_in_scale_factor_apart():  # section 3.1.1; a from about 0.2 to 0.5 (METHODS 1)
+    made = scale_factors(np.random.default_rng(0), 20)
+    assert np.allclose(np.diff(made), 0.01)
+    assert made[0] >= 0.2
+    assert made[-1] <= 0.5
+    assert SyntheticSuite(n_galaxies=1, seed=0).n_snapshots == 20  # ours
+
+
+def test_synthetic_discs_are_those_of_methods_1():
+    assert relations._RD_RVIR[2:] == (0.07, 0.12)
+    assert relations._HD_RD[2:] == (0.30, 0.55)
+
+
+def test_synthetic_clumps_are_those_of_methods_1():
+    assert synthetic_clumps._MASSES == (10**6.5, 10**9.5)
+    assert -2 < synthetic_clumps._SLOPE < -1.5  # slightly shallower than -2
+    assert 0.03 <= synthetic_clumps._EFFICIENCY[0] <= 0.04  # a free-fall time
 
 
 # images: sections 3.1.4 and 3.2.1
