@@ -169,6 +169,9 @@ def sample_baryons(rng, disc, potential, *, n_stars, start, end, universe_age) -
     falling = _planar(rng, _exponential(rng, n_fall, 1.1 * scale, edge), 0.06, disc.thin, 1.0, potential, 0.5 * disc.r_d)
     fall_thin = rng.random(n_fall) < _FALL_THIN
     falling[~fall_thin, ZA] *= thick / disc.thin
+    for layer in (thick_gas, falling):  # what is far above the plane is not above the centre
+        tall = layer[:, ZA] > 5 * layer[:, RG]
+        layer[tall, ZA] = 5 * layer[tall, RG] * rng.random(np.sum(tall))
     falling[~fall_thin, ARM] = 0.3
 
     elements = np.concatenate([bulge, stars, thin_gas, thick_gas, falling])

@@ -12,6 +12,7 @@ from .potential import KMS
 __all__ = ["RECORD_COLUMNS", "Recorder"]
 
 _SHARE = 0.92  # of the mass inside the radius
+_REACH = 1.3  # times that ellipsoid: as far as the finder's cells reach (measured on the suite)
 _SMEARING = 0.035  # kpc, by which cells of 70 pc widen what lies in them
 #: Name, type, unit and description of each column.
 RECORD_COLUMNS = (
@@ -39,7 +40,7 @@ RECORD_COLUMNS = (
     ("age_inside", "f8", "Gyr", "mean age of all stars inside its ellipsoid, its own and those of the disc"),
     ("n_stars", "i8", None, "stars that it holds"),
     ("n_inside", "i8", None, "all stars inside its ellipsoid"),
-    ("radius", "f8", "kpc", "radius of the sphere with the volume of its ellipsoid, which holds 92% of its mass, widened by 35 pc"),
+    ("radius", "f8", "kpc", "radius of the sphere with the volume of its ellipsoid, 1.3 times the one that holds 92% of its mass"),
     ("t_ff", "f8", "Myr", "free-fall time of its mass in that radius"),
     ("v_circ", "f8", "km/s", "sqrt(G M / r)"),
     ("v_limit", "f8", "km/s", "circular velocity below which its own rule dissolves it"),
@@ -72,7 +73,7 @@ def _ellipsoid(offset):
     """Inverse matrix of the ellipsoid that holds most of the members, its longest axis, and the radius of a sphere of its volume."""
     form = offset.T @ offset / len(offset) + _SMEARING**2 * np.eye(3)
     square = np.einsum("ij,jk,ik->i", offset, np.linalg.inv(form), offset)
-    form *= np.sort(square)[int(_SHARE * (len(square) - 1))] + 1e-3
+    form *= _REACH**2 * np.sort(square)[int(_SHARE * (len(square) - 1))] + 1e-3
     long = np.sqrt(np.linalg.eigvalsh(form))
     return np.linalg.inv(form), float(long[2]), float(np.prod(long) ** (1 / 3))
 

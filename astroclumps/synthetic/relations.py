@@ -139,13 +139,13 @@ def draw_properties(rng: np.random.Generator, *, scale_factor: float, duration: 
     growth = min(_SHARE_FORMED, ratio * sfr_over_gas * duration / (1 + 0.5 * ratio * sfr_over_gas * duration))
     sfr = growth * star_mass / duration
     gas_mass = ratio * star_mass * (1 - growth / 2)
-    halo_mass = float(np.clip(star_mass / 10 ** rng.normal(*_HALO), 1e11, 1.3e12))
+    halo_mass = float(np.clip(star_mass / 10 ** rng.normal(*_HALO), 1e11, 1e12))
     r_vir = virial_radius(halo_mass, scale_factor)
     r_d = r_vir * near(*_RD_RVIR)
     h_d = r_d * near(*_HD_RD)
     axis = rng.normal(size=3)
     gas_share = ratio / (1 + ratio)
-    clumpiness = 5.0 * (gas_share / 0.33) ** 0.7 * 10 ** rng.normal(0, 0.15)
+    clumpiness = 5.5 * (gas_share / 0.33) ** 0.7 * (gas_mass / 3e9) ** 0.4 * 10 ** rng.normal(0, 0.15)
     return DiscProperties(
         star_mass=star_mass,
         gas_mass=gas_mass,
@@ -165,10 +165,10 @@ def draw_properties(rng: np.random.Generator, *, scale_factor: float, duration: 
         gradient=float(-rng.uniform(0.05, 0.45)),
         age=float(_AGE * 10 ** rng.normal(0, 0.1)),
         n_arms=(int(rng.choice([1, 2, 2, 3])), int(rng.choice([2, 3, 4, 5]))),
-        arm_strength=(float(rng.uniform(0.08, 0.38)), float(rng.uniform(0.05, 0.3))),
+        arm_strength=(float(rng.uniform(0.14, 0.42)), float(rng.uniform(0.06, 0.3))),
         pitch=float(np.radians(rng.uniform(12, 32))),
         clumpiness=float(clumpiness),
-        fluctuations=near(16.0, 0.12, 8.0, 30.0),
+        fluctuations=near(12.0, 0.12, 6.0, 24.0),
         hot_share=float(rng.uniform(0.05, 0.15)),
         axis=tuple(float(value) for value in axis / np.linalg.norm(axis)),
     )
