@@ -280,20 +280,23 @@ def test_regions_that_wind_through_many_slabs_are_joined(connectivity):
         np.testing.assert_array_equal(one, other)
 
 
-def test_memory_stays_below_its_estimate_and_below_six_cubes(small):
+@pytest.mark.parametrize("planes", [32, 64, 1000])
+def test_memory_stays_below_its_estimate_and_below_six_cubes(small, planes):
     snapshot, made = small
     finder = ClumpFinder3D()
     grid, sigma = made.grid, finder._fwhm(snapshot) / 2.3548 / 0.07
+    limit = working_memory(grid, sigma, planes)
+    options = {"overdensity": 10, "min_cells": 8, "connectivity": 6, "centre": snapshot.centre.value, "max_memory": limit}
     tracemalloc.start()
     try:
-        dense_regions(
-            finder._fields(snapshot), grid, sigma=sigma, overdensity=10, min_cells=8, connectivity=6, centre=snapshot.centre.value
-        )
+        dense_regions(finder._fields(snapshot), grid, sigma=sigma, **options)
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-    assert peak < working_memory(grid, sigma, grid.shape[0])
+    assert peak < limit
     assert peak < 6 * 4 * grid.n_cells
+    if planes == 32:
+        assert limit < 0.7 * working_memory(grid, sigma, 1000)
 
 
 def test_too_little_memory_is_refused(small):
