@@ -71,7 +71,7 @@ def track_record(snapshots, record, members):
     with ClumpTracker() as tracker:
         numbers = []
         for k, snapshot in enumerate(snapshots):
-            rows = record[(record["snapshot"] == k) & ((record["bound"] == 1) | (record["kind"] == "fluctuation"))]
+            rows = record[(record["snapshot"] == k) & (record["assembled"] >= 0.5)]
             rows = rows[np.argsort(-rows["mass"].value, kind="stable")]
             table = catalog.make_table("found", len(rows))
             ids = np.asarray(snapshot.stars["particle_id"])
@@ -176,7 +176,14 @@ def class_tables(tables, records, own):
                 first.setdefault(int(row["clump"]), row)
             for number, row in first.items():
                 fact = facts.get(number)
-                if not number or fact is None or fact["kind"] == "satellite" or fact["mass"] < MASSIVE or str(row["longevity"]) == "":
+                if (
+                    not number
+                    or fact is None
+                    or fact["kind"] == "satellite"
+                    or not fact["longevity"]
+                    or fact["mass"] < MASSIVE
+                    or str(row["longevity"]) == ""
+                ):
                     continue
                 if min(fact["seen"]) == 0 or max(fact["seen"]) == last:
                     continue

@@ -168,8 +168,8 @@ class Evolution:
 
     def _axis_ratios(self, strength):
         """Two axis ratios, rounder where a clump is bound better, with much scatter."""
-        middle = 0.62 + 0.25 * np.tanh(2.5 * strength)
-        two = np.sort(np.clip(self.rng.normal(middle, 0.13, 2), 0.25, 1.0))
+        middle = 0.63 + 0.22 * np.tanh(2 * strength)
+        two = np.sort(np.clip(self.rng.normal(middle, 0.16, 2), 0.25, 1.0))
         return two
 
     def _judge(self, body, t):

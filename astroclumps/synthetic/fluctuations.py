@@ -50,7 +50,7 @@ def make_fluctuations(evolution: Evolution, t: float, mean: float) -> list[Fluct
     rng, disc, b = evolution.rng, evolution.disc, evolution.baryons
     rows, position, _, _ = evolution.free_gas(t)
     radius = np.hypot(position[:, 0], position[:, 1])
-    fit = np.flatnonzero(b.thin[rows] & (radius > 0.1 * disc.r_d) & (radius < 0.95 * disc.r_d) & (abs(position[:, 2]) < 2 * disc.thin))
+    fit = np.flatnonzero(b.thin[rows] & (radius > 0.1 * disc.r_d) & (radius < 0.85 * disc.r_d) & (abs(position[:, 2]) < 2 * disc.thin))
     taken = np.zeros(len(rows), dtype=bool)
     low = max(_LOW, _FEWEST * b.particle_mass)
     made = []

@@ -11,6 +11,7 @@ from .potential import KMS
 
 __all__ = ["RECORD_COLUMNS", "Recorder"]
 
+_TRACKED = 10  # stars (paper section 3.1.2)
 _SHARE = 0.92  # of the mass inside the radius
 _REACH = 1.3  # times that ellipsoid: as far as the finder's cells reach (measured on the suite)
 _SMEARING = 0.035  # kpc, by which cells of 70 pc widen what lies in them
@@ -24,6 +25,7 @@ RECORD_COLUMNS = (
     ("into", "i8", None, "clump that it merged into at last, or 0"),
     ("fate", "U9", None, "at this time: 'forming', 'held', 'short' (will dissolve), 'dissolved', 'patch'"),
     ("bound", "i8", None, "1 while it holds its members"),
+    ("assembled", "f8", None, "share of the way in that its members have covered, on average"),
     ("pos_x", "f8", "kpc", "mean position of the members, box axes, relative to the galaxy's centre"),
     ("pos_y", "f8", "kpc", "the same along y"),
     ("pos_z", "f8", "kpc", "the same along z"),
@@ -48,7 +50,7 @@ RECORD_COLUMNS = (
     ("ended", "f8", "Gyr", "time at which it dissolved or merged; infinite while it lives"),
     ("t_clump", "f8", "Myr", "paper's clump time from the record: mean age inside at first sight, then what has passed"),
     ("lifetime", "f8", "Myr", "the same at last sight"),
-    ("longevity", "U3", None, "paper's class from the record: 'ZLC', 'SLC', 'LLC'"),
+    ("longevity", "U3", None, "paper's class from the record: 'ZLC', 'SLC', 'LLC'; '' where it was never to be seen"),
 )
 
 
@@ -136,6 +138,7 @@ class Recorder:
                 "parent": parent,
                 "fate": fate,
                 "bound": int(fate in ("forming", "held", "short")),
+                "assembled": 1.0 if body is None else float(body.arrived(t).mean()) if body.alive else 0.0,
                 "pos_x": box[0],
                 "pos_y": box[1],
                 "pos_z": box[2],
@@ -190,8 +193,16 @@ class Recorder:
         return made
 
     def _classify(self, rows):
-        """The paper's clump time and class of one clump, from what the generator knows (sections 3.1.2 and 3.1.3)."""
-        seen = [row for row in rows if row["bound"] or row["kind"] == "fluctuation"] or rows[:1]
+        """The paper's clump time and class of one clump, from what the generator knows (sections 3.1.2 and 3.1.3).
+
+        A clump is there to be seen once half assembled, with 10 stars inside, which is what the paper tracks.
+        """
+        seen = [row for row in rows if row["assembled"] >= 0.5 and row["n_inside"] >= _TRACKED]
+        if not seen:
+            for row in rows:
+                row["t_clump"] = row["lifetime"] = np.nan
+                row["longevity"] = ""
+            return
         first = seen[0]
         before = self._times[first["snapshot"] - 1] if first["snapshot"] else -np.inf
         start = first["age_inside"] if first["age_inside"] <= first["time"] - before else 0.0
@@ -199,5 +210,5 @@ class Recorder:
         lifetime = 1e3 * (start + seen[-1]["time"] - first["time"])
         longevity = "ZLC" if lifetime == 0 else "LLC" if lifetime >= self.long_lived * t_ff else "SLC"
         for row in rows:
-            row["t_clump"] = 1e3 * (start + row["time"] - first["time"])
+            row["t_clump"] = 1e3 * max(start + row["time"] - first["time"], 0.0)
             row["lifetime"], row["longevity"] = lifetime, longevity
