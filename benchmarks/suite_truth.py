@@ -112,13 +112,24 @@ def track_record(snapshots, record, members):
 
 def _facts(record):
     facts = {}
+    times = dict(zip(record["snapshot"].tolist(), record["time"].value.tolist(), strict=True))
     for row in record:
         one = facts.setdefault(int(row["clump"]), {"bound": set(), "seen": set(), "mass": 0.0})
         one["seen"].add(int(row["snapshot"]))
         if row["bound"]:
             one["bound"].add(int(row["snapshot"]))
         one["mass"] = max(one["mass"], row["mass"].value)
+        if row["assembled"] >= 0.5 and (row["n_stars"] >= 10 or row["kind"] == "fluctuation") and "age" not in one:
+            before = times.get(int(row["snapshot"]) - 1, -np.inf)
+            one.update(age=row["age_inside"].value, step=row["time"].value - before)
+        one.setdefault("t_ff", []).append((row["t_ff"].value, row["mass"].value) if row["assembled"] >= 0.5 else (0.0, 0.0))
+        one["life_myr"] = row["lifetime"].value
         one.update(kind=str(row["kind"]), parent=int(row["parent"]), into=int(row["into"]), longevity=str(row["longevity"]))
+    for one in facts.values():
+        t_ff, weight = np.array(one.pop("t_ff")).T
+        one["life"] = one["life_myr"] / (20 * np.average(t_ff, weights=weight)) if weight.any() else 0.0
+        one.setdefault("age", 0.0)
+        one.setdefault("step", 1.0)
     return facts
 
 
@@ -164,9 +175,15 @@ def _confusion(pairs):
     return rows
 
 
+def _is_clear(fact):
+    """Whether neither the age that decides on zero life nor the lifetime in free-fall times is within 30% of its border."""
+    age, step, life = fact["age"], fact["step"], fact["life"]
+    return not 0.7 < age / step < 1.3 and not (life and 0.7 < life < 1.3)
+
+
 def class_tables(tables, records, own):
     """Confusion of longevity classes: tracker alone, and finder with tracker; and of the generator's kinds."""
-    alone, chain, kinds = Counter(), Counter(), Counter()
+    alone, chain, clear, kinds = Counter(), Counter(), Counter(), Counter()
     for table, record, perfect in zip(tables, records, own, strict=True):
         facts = _facts(record)
         last = max(int(row) for row in record["snapshot"])
@@ -188,6 +205,8 @@ def class_tables(tables, records, own):
                 if min(fact["seen"]) == 0 or max(fact["seen"]) == last:
                     continue
                 pairs[fact["longevity"], str(row["longevity"])] += 1
+                if source is table and _is_clear(fact):
+                    clear[fact["longevity"], str(row["longevity"])] += 1
         for row in table[(table["track"] > 0) & (table["longevity"] != "")]:
             fact = facts.get(int(row["clump"]))
             name = "nothing of its own" if fact is None else fact["kind"]
@@ -198,6 +217,7 @@ def class_tables(tables, records, own):
     return [
         ("Tracker alone: on the record's members, above 1e7 Msun", _confusion(alone)),
         ("Finder and tracker: above 1e7 Msun, whole lives", _confusion(chain)),
+        ("Clear cases: those not within 30% of a border", _confusion(clear)),
         ("Kinds: what the generator put where clumps were found", rows),
     ]
 

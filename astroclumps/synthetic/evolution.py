@@ -168,8 +168,8 @@ class Evolution:
 
     def _axis_ratios(self, strength):
         """Two axis ratios, rounder where a clump is bound better, with much scatter."""
-        middle = 0.63 + 0.22 * np.tanh(2 * strength)
-        two = np.sort(np.clip(self.rng.normal(middle, 0.16, 2), 0.25, 1.0))
+        middle = 0.65 + 0.24 * np.tanh(2.3 * strength)
+        two = np.sort(np.clip(self.rng.normal(middle, 0.14, 2), 0.25, 1.0))
         return two
 
     def _judge(self, body, t):
@@ -318,8 +318,8 @@ class Evolution:
         wanted = self.rng.poisson(max(self.disc.sfr * dt / b.particle_mass, 0.0)) - self._formed
         if wanted <= 0 or not len(rows):
             return
-        # the midplane's surface density falls outwards: stars form as its power 1.4
-        weight = np.where(b.thin[rows], 1.0, _THICK_SFR) * gas.boost[gas.free] ** 1.2 * np.exp(-1.6 * b.elements[rows, RG] / self.disc.r_d)
+        # the gas has a scale length of R_d/3: with this weight stars form as the power 1.8 of its density
+        weight = np.where(b.thin[rows], 1.0, _THICK_SFR) * gas.boost[gas.free] ** 1.2 * np.exp(-2.3 * b.elements[rows, RG] / self.disc.r_d)
         key = self.rng.exponential(1, len(rows)) / weight
         wanted = min(wanted, len(rows) // 2)
         new = rows[np.argpartition(key, wanted)[:wanted]]

@@ -195,9 +195,11 @@ class Recorder:
     def _classify(self, rows):
         """The paper's clump time and class of one clump, from what the generator knows (sections 3.1.2 and 3.1.3).
 
-        A clump is there to be seen once half assembled, with 10 stars inside, which is what the paper tracks.
+        A clump is there to be seen once half assembled, with 10 stars of its own, which is what the paper tracks; a patch may have those
+        of the disc.
         """
-        seen = [row for row in rows if row["assembled"] >= 0.5 and row["n_inside"] >= _TRACKED]
+        count = "n_inside" if rows[0]["kind"] == "fluctuation" else "n_stars"
+        seen = [row for row in rows if row["assembled"] >= 0.5 and row[count] >= _TRACKED]
         if not seen:
             for row in rows:
                 row["t_clump"] = row["lifetime"] = np.nan
