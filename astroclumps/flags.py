@@ -47,6 +47,8 @@ class Flag3D(enum.IntFlag):
     """No star particle lies inside; ages and metallicity are NaN."""
     UNRESOLVED = 64
     """The cells are finer than the data: fewer elements than cells, or gas spread over more than a cell."""
+    FEW_SOURCES = 128
+    """Fewer than that number of elements of the ``component`` that stands out; disc stars that lie there by chance make up the rest."""
 
 
 def decode_flags(value, *, flags: type[enum.IntFlag] = Flag) -> "tuple[str, ...] | list[tuple[str, ...]]":

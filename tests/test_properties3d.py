@@ -230,19 +230,23 @@ def test_few_elements_are_left_out_or_flagged():
     rng = np.random.default_rng(7)
     boxes = [box([3, 0, 0], 0.14), box([-3, 0, 0], 0.14), box([0, 3, 0], 0.14), box([0, -3, 0], 0.14)]
     shot = snapshot(
-        stars=stars(np.vstack([in_box(12, [3, 0, 0], 0.1, rng), in_box(1, [-3, 0, 0], 0.1, rng)])), gas=gas(in_box(11, [0, 3, 0], 0.1, rng))
+        stars=stars(age=0.05, position=np.vstack([in_box(12, [3, 0, 0], 0.1, rng), in_box(1, [-3, 0, 0], 0.1, rng)])),
+        gas=gas(in_box(11, [0, 3, 0], 0.1, rng)),
     )
-    made = run(shot, boxes).table
+    cold = np.full(32, 12.0)  # the overdensity of every cell is that of the cold component
+    made = run(shot, boxes, delta=cold).table
     assert len(made) == 2
     assert catalog.decode_flags(made["flags"], flags=FLAG) == [(), ("FEW_STARS", "NO_STARS")]
     assert np.isnan(made["age"][1])
     assert made["sfr"][1] == 0
-    raw = run(shot, boxes, min_elements=0)
+    old = snapshot(stars=stars(shot.stars["position"].value - CENTRE), gas=shot.gas)  # made by young stars, counted by old ones
+    assert catalog.decode_flags(run(old, boxes, delta=cold).table["flags"][0], flags=FLAG) == ("FEW_SOURCES",)
+    raw = run(shot, boxes, delta=cold, min_elements=0)
     assert len(raw.table) == 4
     catalog.validate(raw.table, "found", who="measure")
     assert catalog.decode_flags(raw.table["flags"][2:], flags=FLAG) == [
-        ("FEW_STARS", "FEW_ELEMENTS", "UNRESOLVED"),
-        ("FEW_STARS", "FEW_ELEMENTS", "NO_STARS", "UNRESOLVED"),
+        ("FEW_STARS", "FEW_ELEMENTS", "UNRESOLVED", "FEW_SOURCES"),
+        ("FEW_STARS", "FEW_ELEMENTS", "NO_STARS", "UNRESOLVED", "FEW_SOURCES"),
     ]
     assert np.isinf(raw.table["energy_ratio"][2:]).all()
     assert not raw.table["bound"][2:].any()
@@ -264,7 +268,7 @@ def test_flags_of_centre_size_edge_and_softening():
     rng = np.random.default_rng(8)
     boxes = [box([0.21, 0, 0], 0.28), ((-2.1, 3.5, -0.7), (2.1, 4.9, 0.7)), ((7.7, -0.14, -0.14), (7.98, 0.14, 0.14))]
     place = [in_box(n, c, s, rng) for n, c, s in [(100, [0.21, 0, 0], 0.2), (41_000, [0, 4.2, 0], 1.0), (80, [7.84, 0, 0], 0.2)]]
-    made = run(snapshot(stars=stars(np.vstack(place))), boxes, half=7.98, fwhm=2.0).table
+    made = run(snapshot(stars=stars(np.vstack(place), age=0.05)), boxes, half=7.98, fwhm=2.0).table
     names = dict(zip(made["n_stars"], catalog.decode_flags(made["flags"], flags=FLAG), strict=True))
     assert names == {41_000: ("LARGE",), 100: ("TOUCHES_CENTRE",), 80: ("GRID_EDGE",)}
     for column, size in (("cell_size", 0.14), ("softening", 0.08)):
@@ -395,6 +399,8 @@ def test_clumps_of_a_hydrodynamical_disc_against_slow_sums(real_data):
     clumps, labels = ClumpFinder3D().find(shot)
     assert (clumps["origin"] == "bulge").sum() == 1
     assert clumps["origin"][0] == "bulge"
+    soft = shot.stars["softening"].value[0]  # kpc; one for all
+    assert soft == pytest.approx(0.06, rel=1e-3)
     assert np.bincount(labels)[1:].tolist() == clumps["n_stars"].tolist()
     assert 0.2 < clumps["bound"].mean() < 0.6
     alpha = [np.median(clumps["alpha_vir"][clumps["bound"] == bound]) for bound in (0, 1)]
@@ -407,7 +413,8 @@ def test_clumps_of_a_hydrodynamical_disc_against_slow_sums(real_data):
         np.testing.assert_allclose([row[f"pos_{axis}"].value for axis in "xyz"], middle - shot.centre.value, rtol=1e-5, atol=1e-5)
         kinetic = 0.5 * np.sum(mass * np.sum((velocity - drift) ** 2, axis=1))
         assert row["sigma"].value == pytest.approx(np.sqrt(2 * kinetic / mass.sum()), rel=1e-5)
-        gravity = sum(G * mass[i] * mass[j] / np.linalg.norm(position[i] - position[j]) for i in range(len(mass)) for j in range(i))
+        pairs = [(i, j) for i in range(len(mass)) for j in range(i)]
+        gravity = sum(G * mass[i] * mass[j] / np.sqrt(np.sum((position[i] - position[j]) ** 2) + soft**2) for i, j in pairs)
         assert row["energy_ratio"] == pytest.approx(kinetic / gravity, rel=1e-3)
 
 

@@ -115,7 +115,8 @@ def test_flags_of_three_dimensions():
         "GRID_EDGE": 16,
         "NO_STARS": 32,
         "UNRESOLVED": 64,
+        "FEW_SOURCES": 128,
     }
     assert catalog.decode_flags([0, 40], flags=catalog.Flag3D) == [(), ("LARGE", "NO_STARS")]
-    with pytest.raises(ValueError, match="unknown bits 128"):
-        catalog.decode_flags(128, flags=catalog.Flag3D)
+    with pytest.raises(ValueError, match="unknown bits 256"):
+        catalog.decode_flags(256, flags=catalog.Flag3D)

@@ -152,7 +152,8 @@ def measure(
     columns["origin"] = classify(
         columns["r_gal"], peak_distance, cells.nearest, contrast, cell=cells.side, ex_situ_overdensity=ex_situ_overdensity
     )
-    columns["flags"] = _flags(snapshot, kept["gas"], counts, columns, cells, fwhm, max(min_elements, 1) if min_elements else 10)
+    counts["sources"] = _sources(snapshot, kept, counts, cells, cold_temperature, young_age)
+    columns["flags"] = _flags(snapshot, kept["gas"], counts, columns, cells, fwhm, min_elements or 10)
     table = catalog.make_table("found", len(order))
     for name, values in columns.items():
         table[name][:] = values[order] if table[name].unit is None else values[order] * table[name].unit
@@ -322,6 +323,14 @@ def _contrast(snapshot, dark, cells, fwhm):
     )
 
 
+def _sources(snapshot, kept, counts, cells, cold_temperature, young_age):
+    """Elements of the component that stands out: stars, or cold gas and young stars."""
+    cold = column(snapshot, "gas", "temperature", kept["gas"].row) < cold_temperature
+    young = column(snapshot, "stars", "age", kept["stars"].row) < young_age
+    number = sum(np.bincount(kept[kind].label[use], minlength=cells.n + 1)[1:] for kind, use in (("gas", cold), ("stars", young)))
+    return np.where(cells.component == "stars", counts["stars"], number)
+
+
 def _flags(snapshot, gas, counts, columns, cells, fwhm, few):
     flag = catalog.Flag3D
     blurred = np.zeros(cells.n, dtype=bool)
@@ -336,6 +345,7 @@ def _flags(snapshot, gas, counts, columns, cells, fwhm, few):
         flag.LARGE: columns["radius"] > fwhm / 2,
         flag.GRID_EDGE: cells.at_edge,
         flag.NO_STARS: counts["stars"] == 0,
+        flag.FEW_SOURCES: counts["sources"] < few,
         flag.UNRESOLVED: (counts["stars"] + counts["gas"] < cells.number) | blurred,
     }
     return sum(int(bit) * mask.astype(np.int64) for bit, mask in bits.items())
