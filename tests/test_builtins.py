@@ -27,7 +27,9 @@ def test_a_builtin_keeps_the_contract(kind, name):
 
 def test_no_builtin_goes_unchecked():
     ours = {(row.kind, row.name) for row in plugins.table() if row.distribution.startswith("astroclumps ")}
-    assert ours - set(OPTIONS) == {("image_readers", name) for name in ("bands", "cube", "folklore")}
+    images = {("image_readers", name) for name in ("bands", "cube", "folklore", "vela")}
+    simulations = {("simulation_readers", name) for name in ("hdf5", "npz", "yt")}  # checked in the tests of each reader
+    assert ours - set(OPTIONS) == images | simulations
 
 
 def test_the_reader_of_cubes_keeps_the_contract(tmp_path):
@@ -52,3 +54,12 @@ def test_the_reader_of_one_file_a_band_keeps_the_contract(tmp_path):
     header["BUNIT"] = "uJy"
     fits.PrimaryHDU(image.data[0], header).writeto(tmp_path / "galaxy_f160w.fits")
     testing.check_image_reader(plugins.create("image_readers", "bands"), tmp_path / "galaxy_f160w.fits")
+
+
+def test_the_reader_of_vela_keeps_the_contract(tmp_path):
+    from astroclumps.hlsp import write_vela
+    from astroclumps.mock.cameras import Camera
+
+    camera = Camera(name="cam17", direction=(0, 0, 1), up=(0, 1, 0))
+    (file,) = write_vela(testing.example_image(bands=["F160W"]), tmp_path, galaxy=7, camera=camera, scale_factor=0.4)
+    testing.check_image_reader(plugins.create("image_readers", "vela"), file, redshift=1.5)

@@ -61,7 +61,7 @@ def install(tmp_path, monkeypatch):
         ("detectors", {"contrast", "unet"}),
         ("classifiers", {"cnn"}),
         ("sed_backends", {"bagpipes", "library"}),
-        ("image_readers", {"bands", "cube", "folklore"}),
+        ("image_readers", {"bands", "cube", "folklore", "vela"}),
         ("simulation_readers", {"hdf5", "npz", "yt"}),
     ],
 )

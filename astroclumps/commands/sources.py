@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from . import UsageError
+from .options import value
 
 __all__ = ["Job", "add_image_options", "jobs", "read"]
 
@@ -33,7 +34,13 @@ def add_image_options(parser):
         "--redshift", "-z", metavar="Z[,Z...]", help="redshift, one for all images or one each; default: that in the file's header"
     )
     image.add_argument("--psf-fwhm", metavar="ARCSEC[,ARCSEC...]", help="FWHM of the point-spread function, one or one a band")
-    image.add_argument("--format", metavar="NAME", help="image reader: cube, folklore, bands or a plugin (default: found out)")
+    image.add_argument(
+        "--format", "--reader", metavar="NAME", help="image reader: cube, folklore, bands, vela or another plugin (default: found out)"
+    )
+    image.add_argument(
+        "--reader-option", action="append", default=[], metavar="NAME=VALUE",
+        help="setting of the reader, such as camera=17 or native_scale='0.03 arcsec'; may be repeated",
+    )  # fmt: skip
     image.add_argument("--bands", metavar="BAND[,BAND...]", help="bands to use, such as F606W,F160W (default: all)")
     image.add_argument("--unit", metavar="UNIT", help="what a pixel value of 1 means, such as nJy or '10 nJy' (default: BUNIT)")
     for name, what in (("x", "column"), ("y", "row")):
@@ -64,7 +71,7 @@ def read(job: Job, args):
     """The image of a galaxy."""
     import astropy.units as u
 
-    from .. import io
+    from .. import io, plugins
 
     kind = args.format or io.detect_format(job.source)
     options = {"redshift": job.redshift}
@@ -82,8 +89,21 @@ def read(job: Job, args):
     if kind == "bands":  # which then loads that part only
         options |= {"name": job.name, **part}
         part = {}
-    image = io.read(job.source, format=kind, **{name: value for name, value in options.items() if value is not None})
+    given = _reader_options(args)
+    plugins.create("image_readers", kind, **{name: one for name, one in given.items() if name != "name"})  # an unknown one is named
+    options = {name: value for name, value in options.items() if value is not None} | given
+    image = io.read(job.source, format=kind, **options)
     return image.cutout(**part) if part else image
+
+
+def _reader_options(args):
+    options = {}
+    for text in args.reader_option:
+        name, equals, right = text.partition("=")
+        if not (equals and name.strip()):
+            raise UsageError(f"--reader-option takes NAME=VALUE, such as camera=17, got {text!r}")
+        options[name.strip()] = value(right)
+    return options
 
 
 def _name(source):
