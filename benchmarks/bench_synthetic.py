@@ -18,6 +18,7 @@ from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
+import suite_populations
 import suite_truth as truth
 from astropy.table import QTable, vstack
 from gizmo_clumpy_disc import find_all, read_all, track
@@ -131,8 +132,8 @@ def main():
     show("Links: tracker against the record", truth.link_table(tables, records), args.tables)
     for title, rows in truth.class_tables(tables, records, own):
         show(title, rows, args.tables)
-    show("Populations: beside METHODS 1", truth.populations(suite, records, other), args.tables)
-    scores, rows = truth.single_quantities(suite, other)
+    show("Populations: beside METHODS 1", suite_populations.populations(suite, records, other), args.tables)
+    scores, rows = suite_populations.single_quantities(suite, other)
     show("Single quantities: balanced accuracy for LLC against SLC", rows, args.tables)
     worst = max(scores.values())
     if worst >= LIMIT:
