@@ -10,6 +10,7 @@ _LAZY = {
     "ClumpFinder3D": "simulation.finder",
     "ClumpTracker": "simulation.tracking",
     "SyntheticSuite": "synthetic.suite",
+    "MockImager": "mock.imager",
     "MultiBandImage": "image",
     "UNetDetector": "detection.unet",
     "ContrastDetector": "detection.contrast",
