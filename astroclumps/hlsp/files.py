@@ -9,7 +9,7 @@ from astroclumps.exceptions import ImageError
 
 from .names import VelaName, parse_name
 
-__all__ = ["band_files"]
+__all__ = ["band_files", "band_of"]
 
 _INSTRUMENTS = {"acs": "ACS", "wfc3": "WFC3/IR", "nircam": "NIRCam", "nc": "NIRCam"}
 _CHOICES = ("galaxy", "camera", "scale_factor", "version", "dust")

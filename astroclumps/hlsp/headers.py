@@ -1,5 +1,6 @@
 """What the extensions of a file of the release say, found by name; errors name file, extension and keyword."""
 
+from math import log10
 from typing import NamedTuple
 
 import astropy.units as u
@@ -9,14 +10,15 @@ from astroclumps.calibration import header_number
 from astroclumps.exceptions import ImageError
 from astroclumps.fits_io import listing
 
-__all__ = ["Facts", "find", "number", "pixel_side", "pixel_unit"]
+__all__ = ["Facts", "check_band", "facts", "find", "number", "pixel_side", "pixel_unit"]
 
-UNITS = {
+_UNITS = {
     "mujy/sqarcsec": u.uJy / u.arcsec**2,
     "ujy/arcsec2": u.uJy / u.arcsec**2,
     "nanojanskies": u.nJy,
 }
-ABZP_TOLERANCE = 0.002  # mag: 0.1% of the pixel's side
+_ABZP = 0.002  # mag by which it may differ: 0.1% of the pixel's side
+_SIDES = ("PIXSCALE", "PIXSIZE")
 _CAMERA = ("CAMDIRX", "CAMDIRY", "CAMDIRZ", "CAMUPX", "CAMUPY", "CAMUPZ")
 _ORIGIN = ("TRANSLATE_ORIGINX", "TRANSLATE_ORIGINY", "TRANSLATE_ORIGINZ")
 _KPC = 0.01  # by which scales that the file states twice may differ
@@ -72,7 +74,7 @@ def pixel_unit(hdu, path, unit):
     if unit is not None:
         return u.Quantity(1 * unit)
     text = str(hdu.header.get("IMUNIT") or "").strip()
-    known = UNITS.get(text.lower().replace(" ", ""))
+    known = _UNITS.get(text.lower().replace(" ", ""))
     if known is None:
         what = f"has IMUNIT = {text!r}, which is not known" if text else "has no IMUNIT, the unit of its pixels"
         raise ImageError(f"{path} (HDU {hdu.name}) {what}; give unit, such as u.uJy / u.arcsec**2 or u.nJy")
@@ -83,20 +85,15 @@ def pixel_side(hdu, path, given):
     """Side of a pixel in arcsec: ``given``, else PIXSCALE or PIXSIZE, which must agree with ABZP where that is there."""
     if given is not None:
         return float(given.to_value(u.arcsec))
-    keys = ("PIXSCALE", "PIXSIZE")
-    key = next((key for key in keys if key in hdu.header), None)
-    side = None if key is None else number(hdu, key, path)
+    key, side = next(((key, value) for key in _SIDES if (value := number(hdu, key, path)) is not None), (None, None))
     if side is None or side <= 0:
         what = "has no PIXSCALE or PIXSIZE, the side of a pixel" if side is None else f"has {key} = {side}, which is not positive"
         raise ImageError(f"{path} (HDU {hdu.name}) {what}; give native_scale, such as 0.03 * u.arcsec")
     zeropoint = number(hdu, "ABZP", path)
     brightness = str(hdu.header.get("IMUNIT") or "").strip().lower() in ("mujy/sqarcsec", "")
     if zeropoint is not None and brightness:
-        from math import log10
-
-        # the image sum is in uJy/arcsec2 (VELA_HLSP: ABZP = -2.5 log(pixel area) + 23.9)
-        expected = 15 + 2.5 * log10(3631) - 5 * log10(side)
-        if abs(zeropoint - expected) > ABZP_TOLERANCE:
+        expected = 15 + 2.5 * log10(3631) - 5 * log10(side)  # AB magnitude of a sum of 1 uJy/arcsec2
+        if abs(zeropoint - expected) > _ABZP:
             implied = 10 ** ((15 + 2.5 * log10(3631) - zeropoint) / 5)
             raise ImageError(
                 f"{path} (HDU {hdu.name}) has ABZP = {zeropoint}, which means pixels of {implied:.5g} arcsec, but {key} = {side:.5g}; "
@@ -155,7 +152,7 @@ def _scale(order, path):
     """kpc per arcsec from the first extension that has both sides of a pixel, and PSCALE."""
     stated = {}
     for one in order:
-        arcsec = next((number(one, key, path) for key in ("PIXSCALE", "PIXSIZE") if key in one.header), None)
+        arcsec = next((value for key in _SIDES if (value := number(one, key, path)) is not None), None)
         kpc = number(one, "PIXKPC", path)
         if arcsec and kpc:
             stated.setdefault(f"PIXKPC of HDU {one.name}", kpc / arcsec)

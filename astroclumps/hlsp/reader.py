@@ -152,7 +152,8 @@ def read_vela(
     meta = {"files": [plane.path.name for plane in planes.values()], "hdu": hdu, "field_shape": list(target.shape)}
     if first is not None:
         meta |= {"galaxy": f"vela{first.galaxy:02d}", "camera": f"cam{first.camera:02d}", "scale_factor": first.scale_factor}
-        meta |= {"version": first.version, "dust": first.dust}
+        if first.product == "sim":
+            meta |= {"version": first.version, "dust": first.dust}
     meta |= _agreed(planes, target)
     assumed = []
     redshift = _redshift(planes, redshift, first, assumed)

@@ -120,7 +120,7 @@ class VelaView:
         return x - self.corner[1], y - self.corner[0], depth
 
     def square(self, position: u.Quantity, *, galaxy_centre: u.Quantity | None = None) -> np.ndarray:
-        """First of the four pixels whose centres are nearest: a clump's 2 x 2 square of truth (METHODS 2).
+        """First of the four pixels in the two nearest rows and columns: a clump's 2 x 2 square of truth (METHODS 2).
 
         Parameters
         ----------
