@@ -19,8 +19,6 @@ _MAG = 2.5 / np.log(10)
 _G_CM2 = (u.Msun / u.kpc**2).to(u.g / u.cm**2)
 _NEIGHBOURS = 16  # within the kernel of a gas element
 _WIDEST = 0.8  # kpc
-_SLICES = 48
-_TAIL = 0.002  # of the metals, before and behind the slices
 
 
 class Metals(NamedTuple):
@@ -114,12 +112,14 @@ class Dust:
     """
 
     dust_to_metals: float = 0.4
+    scatter: float = 1.5
     curve: object = "milky way"
     opacity: u.Quantity = OPACITY
     cell: u.Quantity = 100 * u.pc
 
     def __post_init__(self):
         object.__setattr__(self, "dust_to_metals", float(number("dust_to_metals", self.dust_to_metals)))
+        object.__setattr__(self, "scatter", float(number("scatter", self.scatter)))
         attenuation.curve(self.curve)
         quantity("opacity", self.opacity, u.cm**2 / u.g, "2.6e4 * u.cm**2 / u.g")
         quantity("cell", self.cell, u.kpc, "100 * u.pc", positive=True)
@@ -140,6 +140,12 @@ class Dust:
         """
         pivots = np.array([_bands.get(band).pivot.to_value(u.AA) for band in bands])
         return np.asarray(attenuation.curve(self.curve)(pivots / (1 + redshift)), dtype=float)
+
+    def transmission(self) -> np.ndarray:
+        """Table of the light that comes through, `astroclumps.mock.particle_kernels.transmission_table`."""
+        from .particle_kernels import transmission_table
+
+        return transmission_table(self.scatter)
 
     def a_v(self, metals: Metals, camera, position: np.ndarray, *, half_width: float) -> np.ndarray:
         """Attenuation in V of stars that a camera sees.
@@ -176,28 +182,9 @@ class Dust:
 
         if not len(metals.mass) or self.dust_to_metals == 0 or self.opacity.value == 0:
             return np.empty(0, dtype=np.float32)
-        rotation = camera.rotation()
-        summed, cell, depth, corner = self._columns(metals, rotation, half_width)
+        cell = float(self.cell.to_value(u.kpc))
         out = np.empty(len(position), dtype=np.float32)
-        columns_in_front(position, rotation, cell, depth, corner, summed, out)
+        n = max(int(np.ceil(2 * half_width / cell)), 1)
+        columns_in_front(position, metals.position, metals.mass, metals.radius, camera.rotation(), cell, n, out)
         out *= np.float32(_MAG * self.dust_to_metals * self.opacity.to_value(u.cm**2 / u.g) * _G_CM2 / cell**2)
         return out
-
-    def _columns(self, metals, rotation, half_width):
-        """Metals in front of the edges of slices (y, x, slice), Msun a column, with the cell, thickness and corner of the grid in kpc."""
-        from .particle_kernels import deposit_metals
-
-        cell = float(self.cell.to_value(u.kpc))
-        n = max(int(np.ceil(2 * half_width / cell)), 1)
-        depths = metals.position @ rotation[2].astype(np.float32)
-        beside = np.abs(metals.position @ rotation[:2].T.astype(np.float32)).max(axis=1)
-        near = np.flatnonzero(beside < half_width + metals.radius + cell)
-        low, high = np.quantile(depths[near], [_TAIL, 1 - _TAIL]) if len(near) else (0.0, 0.0)
-        depth = max(float(high - low) / _SLICES, 1e-3)
-        corner = (-n * cell / 2, -n * cell / 2, float(low + high) / 2 - _SLICES * depth / 2)
-        grid = np.zeros((n, n, _SLICES + 1), dtype=np.float32)
-        deposit_metals(
-            metals.position[near], metals.mass[near], np.maximum(metals.radius[near], np.float32(cell)), rotation, cell, depth, corner,
-            grid[:, :, 1:],
-        )  # fmt: skip
-        return np.cumsum(grid, axis=2, out=grid), cell, depth, corner

@@ -299,9 +299,19 @@ class MockImager:
         level, share = optics.levels(scene.width / kpc)
         maps = np.zeros((len(optics.widths), *optics.full, len(self.bands)))
         light = np.empty((len(scene.flux) if keep else 0, len(self.bands)), dtype=np.float32)
-        reddening = self.dust.reddening(self.bands, scene.redshift)
         outside = deposit_light(
-            scene.position, scene.flux, a_v, reddening, level, share, camera.rotation(), 1 / (kpc * optics.fine), optics.middle, maps, light
+            scene.position,
+            scene.flux,
+            a_v,
+            self.dust.reddening(self.bands, scene.redshift),
+            self.dust.transmission(),
+            level,
+            share,
+            camera.rotation(),
+            1 / (kpc * optics.fine),
+            optics.middle,
+            maps,
+            light,
         )
         return optics.image(maps), outside, light
 

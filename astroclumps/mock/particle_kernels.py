@@ -4,9 +4,13 @@ import numpy as np
 
 from astroclumps.jit import compiled
 
-__all__ = ["columns_in_front", "deposit_light", "deposit_metals", "particle_flux"]
+__all__ = ["DEPTHS", "columns_in_front", "deposit_light", "particle_flux", "spread", "transmission_table"]
+
+DEPTHS = 4096
+"""Steps of depth in which stars and gas are sorted; a star does not see the gas of its own step."""
 
 _LN_PER_MAG = 0.4 * np.log(10.0)
+_FIRST, _STEPS = np.log(1e-4), 32.0  # of the tables of transmission: smallest optical depth, steps in a unit of its logarithm
 
 
 @compiled
@@ -61,93 +65,159 @@ def particle_flux(table, ages, metallicities, surviving, age, metallicity, mass,
 
 
 @compiled
-def deposit_metals(position, metals, radius, rotation, cell, depth, corner, grid):
-    """Spread metals over columns, as discs of density (1 - r^2/R^2)^2 in the plane of the sky, in one slice of depth each.
+def _projected(position, rotation, cell, corner, out):
+    """Columns (x, y; 0 is the middle of the first) and depths of positions; the least and the largest depth."""
+    low, high = np.inf, -np.inf
+    for i in range(position.shape[0]):
+        px, py, pz = position[i, 0], position[i, 1], position[i, 2]
+        out[i, 0] = (rotation[0, 0] * px + rotation[0, 1] * py + rotation[0, 2] * pz - corner[0]) / cell - 0.5
+        out[i, 1] = (rotation[1, 0] * px + rotation[1, 1] * py + rotation[1, 2] * pz - corner[1]) / cell - 0.5
+        z = rotation[2, 0] * px + rotation[2, 1] * py + rotation[2, 2] * pz
+        out[i, 2] = z
+        low, high = min(low, z), max(high, z)
+    return low, high
+
+
+@compiled
+def _sorted_by_depth(places, low, step, last):
+    """Rows in the order of steps of depth from 0 to the last, and where each step begins."""
+    first = np.zeros(last + 2, dtype=np.int64)
+    step_of = np.empty(places.shape[0], dtype=np.int64)
+    for i in range(places.shape[0]):
+        k = np.int64(min(max(np.ceil((places[i, 2] - low) / step), 0.0), np.float64(last)))
+        step_of[i] = k
+        first[k + 1] += 1
+    for k in range(last + 1):
+        first[k + 1] += first[k]
+    rows = np.empty(places.shape[0], dtype=np.int64)
+    free = first[:-1].copy()
+    for i in range(places.shape[0]):
+        rows[free[step_of[i]]] = i
+        free[step_of[i]] += 1
+    return rows, first
+
+
+@compiled
+def spread(x, y, mass, reach, column):
+    """Add a disc of density (1 - r^2/R^2)^2 to a map; R is at least 0.71 cells, so that the centre of a cell lies inside.
 
     Parameters
     ----------
-    position : ndarray, shape (n, 3)
-        kpc, relative to the middle.
-    metals, radius : ndarray, shape (n,)
-        Msun; R in kpc, at least a cell.
+    x, y, reach : float
+        Middle and R in cells; (0, 0) is the middle of the first.
+    mass : float
+        Sum over all cells, also those outside the map.
+    column : ndarray of float, shape (y, x)
+        Added to.
+    """
+    ny, nx = column.shape
+    x0, x1 = np.int64(np.ceil(x - reach)), np.int64(np.floor(x + reach))
+    y0, y1 = np.int64(np.ceil(y - reach)), np.int64(np.floor(y + reach))
+    if x1 < 0 or y1 < 0 or x0 >= nx or y0 >= ny:
+        return
+    inverse = 1.0 / (reach * reach)
+    total = 0.0
+    for r in range(y0, y1 + 1):
+        rest = 1.0 - (r - y) ** 2 * inverse
+        for c in range(x0, x1 + 1):
+            t = max(rest - (c - x) ** 2 * inverse, 0.0)
+            total += t * t
+    scale = mass / total
+    for r in range(max(y0, 0), min(y1, ny - 1) + 1):
+        rest = 1.0 - (r - y) ** 2 * inverse
+        for c in range(max(x0, 0), min(x1, nx - 1) + 1):
+            t = max(rest - (c - x) ** 2 * inverse, 0.0)
+            column[r, c] += scale * t * t
+
+
+@compiled
+def _bilinear(column, x, y):
+    """Value of a map between its cells; cells outside count as 0."""
+    ny, nx = column.shape
+    if not (x > -1 and y > -1 and x < nx and y < ny):
+        return 0.0
+    c, r = np.int64(np.floor(x)), np.int64(np.floor(y))
+    fx, fy = x - c, y - r
+    total = 0.0
+    for dy in range(2):
+        for dx in range(2):
+            if 0 <= r + dy < ny and 0 <= c + dx < nx:
+                total += (fy if dy else 1 - fy) * (fx if dx else 1 - fx) * column[r + dy, c + dx]
+    return total
+
+
+@compiled
+def columns_in_front(stars, gas, metals, radius, rotation, cell, n, out):
+    """Metals in front of each star: stars and gas are taken in the order of depth, gas is added to a map of columns, stars read it.
+
+    Parameters
+    ----------
+    stars, gas : ndarray, shapes (n_star, 3) and (n_gas, 3)
+        Positions in kpc, relative to the middle.
+    metals, radius : ndarray, shape (n_gas,)
+        Msun; radius in kpc of the disc that an element is spread over, at least a cell.
     rotation : ndarray, shape (3, 3)
-        Rows are the camera's axes.
-    cell, depth : float
-        Side of a column and thickness of a slice, kpc.
-    corner : tuple of float
-        Corner of cell (0, 0, 0) along the camera's axes, kpc.
-    grid : ndarray of float32, shape (y, x, n_slice)
-        Added to, Msun. What lies before the first or behind the last slice is put into these.
+        Rows are the camera's axes; the third points away from the observer.
+    cell : float
+        Side of a column, kpc.
+    n : int
+        Columns on a side of the map.
+    out : ndarray of float32, shape (n_star,)
+        Filled, Msun in a column; 0 outside the map.
     """
-    ny, nx, nz = grid.shape
-    for i in range(position.shape[0]):
-        px, py, pz = position[i, 0], position[i, 1], position[i, 2]
-        x = (rotation[0, 0] * px + rotation[0, 1] * py + rotation[0, 2] * pz - corner[0]) / cell - 0.5
-        y = (rotation[1, 0] * px + rotation[1, 1] * py + rotation[1, 2] * pz - corner[1]) / cell - 0.5
-        reach = radius[i] / cell
-        if x < -reach or y < -reach or x > nx - 1 + reach or y > ny - 1 + reach:
-            continue
-        z = (rotation[2, 0] * px + rotation[2, 1] * py + rotation[2, 2] * pz - corner[2]) / depth
-        k = min(max(np.int64(np.floor(z)), 0), nz - 1)
-        x0, x1 = np.int64(np.ceil(x - reach)), np.int64(np.floor(x + reach))
-        y0, y1 = np.int64(np.ceil(y - reach)), np.int64(np.floor(y + reach))
-        inverse = 1.0 / (reach * reach)
-        total = 0.0
-        for row in range(y0, y1 + 1):
-            for column in range(x0, x1 + 1):
-                t = 1.0 - ((column - x) ** 2 + (row - y) ** 2) * inverse
-                if t > 0:
-                    total += t * t
-        scale = metals[i] / total
-        for row in range(max(y0, 0), min(y1, ny - 1) + 1):
-            for column in range(max(x0, 0), min(x1, nx - 1) + 1):
-                t = 1.0 - ((column - x) ** 2 + (row - y) ** 2) * inverse
-                if t > 0:
-                    grid[row, column, k] += np.float32(scale * t * t)
+    corner = (-0.5 * n * cell, -0.5 * n * cell)
+    gas_places = np.empty((gas.shape[0], 3), dtype=np.float32)
+    star_places = np.empty((stars.shape[0], 3), dtype=np.float32)
+    low, high = _projected(gas, rotation, cell, corner, gas_places)
+    _projected(stars, rotation, cell, corner, star_places)
+    step = max((high - low) / DEPTHS, 1e-6)
+    gas_rows, gas_first = _sorted_by_depth(gas_places, low, step, DEPTHS)
+    star_rows, star_first = _sorted_by_depth(star_places, low, step, DEPTHS + 1)  # one more, behind all gas
+    column = np.zeros((n, n))
+    for k in range(DEPTHS + 2):
+        for j in range(star_first[k], star_first[k + 1]):
+            i = star_rows[j]
+            out[i] = _bilinear(column, star_places[i, 0], star_places[i, 1])
+        if k > DEPTHS:
+            break
+        for j in range(gas_first[k], gas_first[k + 1]):
+            i = gas_rows[j]
+            spread(gas_places[i, 0], gas_places[i, 1], metals[i], max(radius[i] / cell, 1.0), column)
 
 
-@compiled
-def columns_in_front(position, rotation, cell, depth, corner, summed, out):
-    """Metals in front of each star, interpolated between four columns and along the depth.
+def transmission_table(scatter):
+    """Light that comes through dust whose column scatters lognormally about its mean.
 
     Parameters
     ----------
-    position : ndarray, shape (n, 3)
-        kpc, relative to the middle.
-    rotation, cell, depth, corner
-        As in `deposit_metals`.
-    summed : ndarray of float32, shape (y, x, n_slice + 1)
-        Sums of the slices from the observer on; the first is zero.
-    out : ndarray of float32, shape (n,)
-        Filled, in the unit of ``summed``.
+    scatter : float
+        Standard deviation of the natural logarithm of the column; 0: all columns are the mean.
+
+    Returns
+    -------
+    transmission : ndarray of float, shape (n,)
+        For mean optical depths from 1e-4 to 1e5, 32 in a unit of the natural logarithm.
     """
-    ny, nx, nz = summed.shape[0], summed.shape[1], summed.shape[2] - 1
-    for i in range(position.shape[0]):
-        px, py, pz = position[i, 0], position[i, 1], position[i, 2]
-        x = (rotation[0, 0] * px + rotation[0, 1] * py + rotation[0, 2] * pz - corner[0]) / cell - 0.5
-        y = (rotation[1, 0] * px + rotation[1, 1] * py + rotation[1, 2] * pz - corner[1]) / cell - 0.5
-        if not (x > -1 and y > -1 and x < nx and y < ny):
-            out[i] = 0.0
-            continue
-        z = (rotation[2, 0] * px + rotation[2, 1] * py + rotation[2, 2] * pz - corner[2]) / depth
-        z = min(max(z, 0.0), np.float64(nz))
-        k = min(np.int64(z), nz - 1)
-        part = z - k
-        column, row = np.int64(np.floor(x)), np.int64(np.floor(y))
-        fx, fy = x - column, y - row
-        total = 0.0
-        for dy in range(2):
-            for dx in range(2):
-                r, c = row + dy, column + dx
-                if r < 0 or c < 0 or r >= ny or c >= nx:
-                    continue
-                weight = (fy if dy else 1 - fy) * (fx if dx else 1 - fx)
-                total += weight * ((1 - part) * summed[r, c, k] + part * summed[r, c, k + 1])
-        out[i] = total
+    depth = np.exp(_FIRST + np.arange(int(np.log(1e9) * _STEPS) + 1) / _STEPS)
+    nodes, weights = np.polynomial.hermite_e.hermegauss(64)
+    columns = np.exp(scatter * nodes - scatter**2 / 2)
+    return np.exp(-np.multiply.outer(depth, columns)) @ (weights / weights.sum())
 
 
 @compiled
-def deposit_light(position, flux, a_v, reddening, level, share, rotation, scale, middle, maps, light):
+def _dimmed(transmission, place):
+    """Transmission at a place in its table; 1 before its beginning, the last value behind its end."""
+    if not place > 0:
+        return 1.0
+    last = transmission.shape[0] - 1
+    if place >= last:
+        return transmission[last]
+    i = np.int64(place)
+    return transmission[i] + (place - i) * (transmission[i + 1] - transmission[i])
+
+
+@compiled
+def deposit_light(position, flux, a_v, reddening, transmission, level, share, rotation, scale, middle, maps, light):
     """Draw dimmed light on the maps of two neighbouring kernel widths, by clouds in cells.
 
     Parameters
@@ -157,9 +227,11 @@ def deposit_light(position, flux, a_v, reddening, level, share, rotation, scale,
     flux : ndarray of float32, shape (n, n_band)
         Without dust.
     a_v : ndarray of float32, shape (n,) or (0,)
-        Attenuation in V, mag; of length 0 for no dust.
+        Extinction in V through the mean column, mag; of length 0 for no dust.
     reddening : ndarray, shape (n_band,)
         A(band) / A_V.
+    transmission : ndarray, shape (n,)
+        From `transmission_table`.
     level : ndarray of int8, shape (n,)
         Index of the narrower kernel.
     share : ndarray of float32, shape (n,)
@@ -182,7 +254,9 @@ def deposit_light(position, flux, a_v, reddening, level, share, rotation, scale,
     """
     ny, nx, n_band = maps.shape[1], maps.shape[2], maps.shape[3]
     dusty, kept = a_v.shape[0] > 0, light.shape[0] > 0
-    dimmed = np.empty(n_band)
+    dimmed, shift = np.empty(n_band), np.empty(n_band)
+    for b in range(n_band):
+        shift[b] = (np.log(max(_LN_PER_MAG * reddening[b], 1e-30)) - _FIRST) * _STEPS
     outside = 0
     for i in range(position.shape[0]):
         px, py, pz = position[i, 0], position[i, 1], position[i, 2]
@@ -193,10 +267,12 @@ def deposit_light(position, flux, a_v, reddening, level, share, rotation, scale,
             outside += 1
             if not kept:
                 continue
+        dim = dusty and a_v[i] > 0
+        place = np.log(np.float64(a_v[i])) * _STEPS if dim else 0.0
         for b in range(n_band):
             dimmed[b] = flux[i, b]
-            if dusty:
-                dimmed[b] *= np.exp(-_LN_PER_MAG * reddening[b] * a_v[i])
+            if dim:
+                dimmed[b] *= _dimmed(transmission, place + shift[b])
             if kept:
                 light[i, b] = dimmed[b]
         if not seen:

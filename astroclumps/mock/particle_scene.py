@@ -1,6 +1,7 @@
 """`Scene`: the stars and metals of a snapshot, ready to be seen by any camera."""
 
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import astropy.units as u
 import numpy as np
@@ -49,7 +50,7 @@ class Scene:
     width: np.ndarray = field(repr=False)
     metals: Metals = field(repr=False)
 
-    @property
+    @cached_property
     def kpc_per_arcsec(self) -> float:
         """Proper kpc in an arcsec."""
         return kpc_per_arcsec(self.cosmology, self.redshift)
