@@ -12,15 +12,16 @@ __all__ = ["Optics", "read_psf"]
 _TOLERANCE = 0.01  # TinyTim's files say 0.0302" for 0.03"
 _FINEST = 0.5  # grid points, width of the narrowest kernel
 _STEP = 2.0
-_CORE = 2  # native pixels around the brightest one, whose centroid is the middle of a point-spread function
+_CORE = 1.5  # native pixels, of the Gaussian in which the middle of a point-spread function is measured
 
 
 class Optics:
     """The pixels of an image: grids, kernels and transforms that do not depend on the galaxy.
 
-    Light is drawn with clouds in cells on a grid as fine as the finest native pixel; in Fourier space the clouds are divided out and the
-    kernels and point-spread functions multiplied, so that positions between pixels are exact. Each band is sampled at its native
-    pixels, then blocks of these are summed.
+    Light is drawn as triangular clouds over three cells of a grid as fine as the finest native pixel; in Fourier space the clouds are
+    divided out and the kernels and point-spread functions multiplied, so that positions between pixels count: a lone star's pixels are
+    right to 2% of its peak in ACS (3% with the sharpest measured point-spread function) and 0.5% in WFC3, wherever it lies; where many
+    overlap the errors cancel. Each band is sampled at its native pixels, then blocks of these are summed.
 
     Parameters
     ----------
@@ -54,7 +55,7 @@ class Optics:
                 widths.append(widths[-1] * _STEP)
         self.widths = np.array(widths)
         ky, kx = np.fft.fftfreq(self.full[0]), np.fft.rfftfreq(self.full[1])
-        cloud = np.multiply.outer(np.sinc(ky) ** 2, np.sinc(kx) ** 2)
+        cloud = np.multiply.outer(np.sinc(ky) ** 3, np.sinc(kx) ** 3)
         self._gauss = np.stack([np.exp(-2 * (np.pi * w) ** 2 * np.add.outer(ky**2, kx**2)) / cloud for w in self.widths]).astype(np.float32)
         self._native = {band: _kernel(band, i, psf, native, self) for i, (band, native) in enumerate(zip(self.bands, natives, strict=True))}
         self._groups = [self._group(coarser) for coarser in sorted(set(self._coarser))]
@@ -139,10 +140,8 @@ class Optics:
         psf = {band: kernel for band, (kernel, _) in self._native.items()}
         small = Optics(self.bands, (size, size), self.pixel_scale, psf, margin=self.margin)
         maps = np.zeros((1, *small.full, len(self.bands)))
-        y, x = small.middle[1], small.middle[0]
-        for row in {int(np.floor(y)), int(np.ceil(y))}:
-            for column in {int(np.floor(x)), int(np.ceil(x))}:
-                maps[0, row, column] = 1.0
+        lines = [_cloud(middle, n) for middle, n in zip(small.middle[::-1], small.full, strict=True)]
+        maps[0] = np.multiply.outer(*lines)[:, :, None]
         image = small.image(maps).astype(float)
         return image / image.sum(axis=(1, 2), keepdims=True)
 
@@ -209,8 +208,17 @@ def _kernel(band, i, psf, native, optics):
     kernel = kernel[max(row - half, 0) : row + half + 1, max(column - half, 0) : column + half + 1]
     row, column = np.unravel_index(kernel.argmax(), kernel.shape)
     y, x = np.mgrid[: kernel.shape[0], : kernel.shape[1]]
-    core = kernel * ((abs(y - row) <= _CORE) & (abs(x - column) <= _CORE))
-    return kernel / kernel.sum(), ((core * y).sum() / core.sum(), (core * x).sum() / core.sum())
+    y0, x0 = float(row), float(column)
+    for _ in range(30):  # windowed centroid (Bertin & Arnouts 1996, SExtractor's XWIN)
+        core = kernel * np.exp(-0.5 * ((y - y0) ** 2 + (x - x0) ** 2) / _CORE**2)
+        y0, x0 = y0 + 2 * (core * (y - y0)).sum() / core.sum(), x0 + 2 * (core * (x - x0)).sum() / core.sum()
+    return kernel / kernel.sum(), (y0, x0)
+
+
+def _cloud(place, n):
+    """The triangular cloud of a point on a line of n cells."""
+    distance = abs(np.arange(n) - place)
+    return np.where(distance < 0.5, 0.75 - distance**2, 0.5 * np.clip(1.5 - distance, 0, None) ** 2)
 
 
 def _transfer(kernel, ky, kx):

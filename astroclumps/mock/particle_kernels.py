@@ -218,7 +218,7 @@ def _dimmed(transmission, place):
 
 @compiled
 def deposit_light(position, flux, a_v, reddening, transmission, level, share, rotation, scale, middle, maps, light):
-    """Draw dimmed light on the maps of two neighbouring kernel widths, by clouds in cells.
+    """Draw dimmed light on the maps of two neighbouring kernel widths, as triangular clouds over three cells.
 
     Parameters
     ----------
@@ -262,7 +262,7 @@ def deposit_light(position, flux, a_v, reddening, transmission, level, share, ro
         px, py, pz = position[i, 0], position[i, 1], position[i, 2]
         x = (rotation[0, 0] * px + rotation[0, 1] * py + rotation[0, 2] * pz) * scale + middle[0]
         y = (rotation[1, 0] * px + rotation[1, 1] * py + rotation[1, 2] * pz) * scale + middle[1]
-        seen = x >= 0 and y >= 0 and x < nx - 1 and y < ny - 1
+        seen = x >= 0.5 and y >= 0.5 and x < nx - 1.5 and y < ny - 1.5
         if not seen:
             outside += 1
             if not kept:
@@ -277,20 +277,19 @@ def deposit_light(position, flux, a_v, reddening, transmission, level, share, ro
                 light[i, b] = dimmed[b]
         if not seen:
             continue
-        column, row = np.int64(x), np.int64(y)
+        column, row = np.int64(x + 0.5), np.int64(y + 0.5)
         fx, fy = x - column, y - row
-        first = level[i]
+        across = (0.5 * (0.5 - fx) ** 2, 0.75 - fx * fx, 0.5 * (0.5 + fx) ** 2)
+        along = (0.5 * (0.5 - fy) ** 2, 0.75 - fy * fy, 0.5 * (0.5 + fy) ** 2)
         wide = np.float64(share[i])
         for up in range(2):
             part = wide if up else 1.0 - wide
             if part == 0.0:
                 continue
-            w00, w01, w10, w11 = (1 - fy) * (1 - fx) * part, (1 - fy) * fx * part, fy * (1 - fx) * part, fy * fx * part
-            plane = maps[first + up]
-            for b in range(n_band):
-                value = dimmed[b]
-                plane[row, column, b] += w00 * value
-                plane[row, column + 1, b] += w01 * value
-                plane[row + 1, column, b] += w10 * value
-                plane[row + 1, column + 1, b] += w11 * value
+            for j in range(3):
+                line = maps[level[i] + up, row + j - 1, column - 1 : column + 2]
+                for k in range(3):
+                    weight = part * along[j] * across[k]
+                    for b in range(n_band):
+                        line[k, b] += weight * dimmed[b]
     return outside
