@@ -51,7 +51,7 @@ def optics_image(x, y, *, shape=(21, 21), names=NAMES, scale=0.06, psf=None, sig
     level, share = optics.levels(np.array([sigma]))
     none, flux = np.empty((0, len(names)), dtype=np.float32), np.ones((1, len(names)), dtype=np.float32)
     no_dust = np.empty(0, dtype=np.float32), np.ones(len(names)), transmission_table(0.0)
-    deposit_light(position, flux, *no_dust, level, share, np.eye(3), 1.0, optics.middle, maps, none)
+    deposit_light(position, flux, *no_dust, level, share, np.eye(3), 1.0, optics.middle, maps.reshape(*maps.shape[:2], -1), none)
     return optics.image(maps)
 
 
@@ -193,7 +193,8 @@ def test_light_of_clumps_is_told_apart():
     labels[2000:] = 3
     table = MockImager().clump_light(snapshot, TOP, labels)
     assert table["id"].tolist() == [1, 2, 3]
-    flux = MockImager().scene(snapshot).flux[2000:].sum(axis=0)
+    scene = MockImager().scene(snapshot)
+    flux = scene.flux[scene.rows >= 2000].sum(axis=0)
     np.testing.assert_allclose([table[f"flux_{band.lower()}"][2].value for band in NAMES], flux, rtol=1e-5)
     assert table["flux_f160w"][0] == 0 * u.uJy
     with pytest.raises(ValueError, match="star_labels must be 2200 whole numbers"):
@@ -443,7 +444,7 @@ def test_truth_squares_are_the_four_nearest_pixels():
 def test_clumps_lie_on_their_light():
     snapshot, imager = disc(), MockImager()
     for camera in cameras(snapshot, rng=2)[:14]:
-        lump = replace(imager.scene(snapshot), flux=imager.scene(snapshot).flux * (np.arange(2200) >= 2000)[:, None])
+        lump = replace(imager.scene(snapshot), flux=imager.scene(snapshot).flux * (imager.scene(snapshot).rows >= 2000)[:, None])
         image = imager.render(lump, camera, noise=False)
         _, table = imager.truth(clump_table([[2.0, 1.0, 0.0]]), camera, redshift=2.0)
         cx, cy, *_ = moments(image.band("F160W"))

@@ -220,6 +220,7 @@ class MockImager:
             raise ValueError(
                 f"star_labels must be {len(scene.flux)} whole numbers of 0 and up, one a star, got {labels.dtype} {labels.shape}"
             )
+        labels = labels[scene.rows]
         _, _, light = self._draw(scene, camera, keep=True)
         n = int(labels.max(initial=0))
         table = QTable({"id": np.arange(1, n + 1)})
@@ -310,7 +311,7 @@ class MockImager:
             camera.rotation(),
             1 / (kpc * optics.fine),
             optics.middle,
-            maps,
+            maps.reshape(*maps.shape[:2], -1),
             light,
         )
         return optics.image(maps), outside, light

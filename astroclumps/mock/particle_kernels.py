@@ -106,7 +106,7 @@ def spread(x, y, mass, reach, column):
     x, y, reach : float
         Middle and R in cells; (0, 0) is the middle of the first.
     mass : float
-        Sum over all cells, also those outside the map.
+        Sum over all cells, also those outside the map; from R = 3 on to 0.5%, else exactly.
     column : ndarray of float, shape (y, x)
         Added to.
     """
@@ -116,18 +116,22 @@ def spread(x, y, mass, reach, column):
     if x1 < 0 or y1 < 0 or x0 >= nx or y0 >= ny:
         return
     inverse = 1.0 / (reach * reach)
-    total = 0.0
-    for r in range(y0, y1 + 1):
-        rest = 1.0 - (r - y) ** 2 * inverse
-        for c in range(x0, x1 + 1):
-            t = max(rest - (c - x) ** 2 * inverse, 0.0)
-            total += t * t
+    total = np.pi * reach * reach / 3.0  # the integral
+    if reach < 3.0:
+        total = 0.0
+        for r in range(y0, y1 + 1):
+            rest = 1.0 - (r - y) ** 2 * inverse
+            for c in range(x0, x1 + 1):
+                t = max(rest - (c - x) ** 2 * inverse, 0.0)
+                total += t * t
     scale = mass / total
+    left, right = max(x0, 0), min(x1, nx - 1) + 1
     for r in range(max(y0, 0), min(y1, ny - 1) + 1):
         rest = 1.0 - (r - y) ** 2 * inverse
-        for c in range(max(x0, 0), min(x1, nx - 1) + 1):
-            t = max(rest - (c - x) ** 2 * inverse, 0.0)
-            column[r, c] += scale * t * t
+        goal = column[r, left:right]
+        for i in range(right - left):
+            t = max(rest - (left + i - x) ** 2 * inverse, 0.0)
+            goal[i] += scale * t * t
 
 
 @compiled
@@ -242,8 +246,8 @@ def deposit_light(position, flux, a_v, reddening, transmission, level, share, ro
         Grid points per kpc.
     middle : tuple of float
         Coordinates (x, y) of the middle on the grid.
-    maps : ndarray of float64, shape (n_level, y, x, n_band)
-        Added to.
+    maps : ndarray of float64, shape (n_level, y, x * n_band)
+        Added to; the bands of a pixel lie side by side.
     light : ndarray of float32, shape (n, n_band) or (0, n_band)
         Filled with the dimmed flux of every particle, seen or not; of length 0 where that is not asked for.
 
@@ -252,9 +256,10 @@ def deposit_light(position, flux, a_v, reddening, transmission, level, share, ro
     outside : int
         Particles that do not lie on the grid.
     """
-    ny, nx, n_band = maps.shape[1], maps.shape[2], maps.shape[3]
+    n_band = reddening.shape[0]
+    ny, nx = maps.shape[1], maps.shape[2] // n_band
     dusty, kept = a_v.shape[0] > 0, light.shape[0] > 0
-    dimmed, shift = np.empty(n_band), np.empty(n_band)
+    dimmed, shift, spread_out = np.empty(n_band), np.empty(n_band), np.empty(3 * n_band)
     for b in range(n_band):
         shift[b] = (np.log(max(_LN_PER_MAG * reddening[b], 1e-30)) - _FIRST) * _STEPS
     outside = 0
@@ -281,15 +286,16 @@ def deposit_light(position, flux, a_v, reddening, transmission, level, share, ro
         fx, fy = x - column, y - row
         across = (0.5 * (0.5 - fx) ** 2, 0.75 - fx * fx, 0.5 * (0.5 + fx) ** 2)
         along = (0.5 * (0.5 - fy) ** 2, 0.75 - fy * fy, 0.5 * (0.5 + fy) ** 2)
+        for k in range(3):
+            for b in range(n_band):
+                spread_out[k * n_band + b] = across[k] * dimmed[b]
         wide = np.float64(share[i])
         for up in range(2):
             part = wide if up else 1.0 - wide
             if part == 0.0:
                 continue
             for j in range(3):
-                line = maps[level[i] + up, row + j - 1, column - 1 : column + 2]
-                for k in range(3):
-                    weight = part * along[j] * across[k]
-                    for b in range(n_band):
-                        line[k, b] += weight * dimmed[b]
+                line, weight = maps[level[i] + up, row + j - 1], part * along[j]
+                for k in range(3 * n_band):
+                    line[(column - 1) * n_band + k] += weight * spread_out[k]
     return outside
