@@ -518,3 +518,23 @@ def test_settings_are_those_of_the_paper():
     assert imager.pixel_scale == 0.06 * u.arcsec
     assert imager.sky == SkyModel.candels(NAMES)
     assert imager.sky.rms == CANDELS_RMS
+
+
+@needs_bagpipes
+@pytest.mark.real_data
+def test_clumps_of_a_hydrodynamical_disc_shine_where_the_truth_has_them(real_data):
+    from astroclumps import ClumpFinder3D, Snapshot
+
+    path = real_data / "sims" / "gizmo_clumpy_disc" / "snapshot_010.hdf5"
+    disc = Snapshot.read(path, format="hdf5", old_star_age=[1, 3] * u.Gyr, metallicity=0.01, redshift=2.0, r_vir=100 * u.kpc)
+    clumps, labels = ClumpFinder3D(cell_size=100 * u.pc).find(disc)
+    clumps = clumps[clumps["n_stars"] >= 20]
+    camera, imager = cameras(disc, rng=1)[0], MockImager()
+    blue = imager.render(disc, camera, noise=False).band("F606W")
+    squares, table = imager.truth(clumps, camera, redshift=2.0)
+    assert table["inside"].all()
+    on = blue[squares > 0].mean()
+    beside = np.mean([blue[np.rot90(squares, turns) > 0].mean() for turns in (1, 2, 3)])
+    assert on > 1.3 * beside
+    light = imager.clump_light(disc, camera, labels)
+    assert 0 < light["flux_f606w"].sum().value < blue.sum()
