@@ -201,6 +201,14 @@ def test_classes_are_for_clumps_in_situ():  # section 3.1.3
     assert np.allclose(tracked["t_clump"].value, [0, 0, 0, 100, 100])
 
 
+def test_a_ripple_that_is_joined_to_a_satellite_has_no_class():
+    ripple, satellite = clump(A, mass=1.0), clump(A, mass=9.0, origin="ex situ")
+    _, tracked = run(history([], [ripple], [satellite]))
+    assert list(tracked["longevity"]) == ["", ""]
+    _, tracked = run(history([], [clump(A, mass=9.0)], [clump(A, mass=1.0, origin="ex situ")]))
+    assert list(tracked["longevity"]) == ["SLC", ""]
+
+
 def test_sf_zlc_is_a_zlc_that_forms_stars():  # section 3.1.3
     _, tracked = run(history([], [clump(A, sfr=0.1), clump(B), clump(C, sfr=0.1, age=0.05)]))
     assert tracked["longevity"].tolist() == ["ZLC", "ZLC", "SLC"]

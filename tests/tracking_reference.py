@@ -63,9 +63,10 @@ def track(snapshots, *, min_stars=10, shared_fraction=0.25, long_lived=20.0, max
         lifetime = members[-1]["t_clump"]
         t_ff = sum(clump["mass"] * clump["t_ff"] for clump in members) / sum(clump["mass"] for clump in members)
         longevity = "ZLC" if lifetime == 0 else "LLC" if lifetime >= long_lived * t_ff else "SLC"
+        settled, fallen = (sum(c["mass"] for c in members if c["origin"] == origin) for origin in ("in situ", "ex situ"))
         for clump in members:
             clump["lifetime"], clump["t_ff_mean"] = lifetime, t_ff
-            clump["longevity"] = longevity if clump["origin"] == "in situ" else ""
+            clump["longevity"] = longevity if clump["origin"] == "in situ" and fallen <= settled else ""
             clump["sf_zlc"] = int(clump["longevity"] == "ZLC" and clump["sfr"] > 0)
             clump["censored"] = int(members[-1]["snapshot"] == len(snapshots) - 1)
             clump["left_censored"] = int(members[0]["snapshot"] == 0)

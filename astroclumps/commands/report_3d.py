@@ -15,7 +15,7 @@ _NAMES = {
     "ZLC": "ZLC, zero-lived",
     "ex situ": "ex situ",
     "bulge": "bulge",
-    "": "too few stars",
+    "": "not classified",
 }
 _PAPER_CADENCE = (80, 160)  # Myr (G21 3.1.1)
 _FAR = 3  # snapshots; links over as many are counted (METHODS 1)
@@ -61,8 +61,8 @@ def class_lines(tracked, seen) -> list[str]:
     total = sum(one.sfr for one in seen)
     columns = {name: [] for name in ("class", "clumps", "tracks", "share", "log M/Msun", "r/R_d", "lifetime [Myr]", "SFR/disc")}
     tracks = np.asarray(tracked["track"])
-    # the bulge is one by its place, not by its life: tracks are counted by the class of their rows in situ or ex situ
-    n_off = len({(label, track) for label, track in zip(labels, tracks, strict=True) if label in ("LLC", "SLC", "ZLC", "ex situ")})
+    # the bulge is one by its place, not by its life: it does not count
+    n_off = len(np.unique(tracks[np.isin(labels, ("LLC", "SLC", "ZLC", "ex situ")) & (tracks > 0)]))
     for label, name in _NAMES.items():
         rows = labels == label
         if not rows.any():

@@ -66,7 +66,8 @@ class ClumpTracker:
     ``censored``. Both lifetimes are lower limits: an LLC among them is one, an SLC or ZLC need not be.
 
     *Classes* (G21 3.1.3) are for clumps in situ: bulge and ex-situ clumps have clump times but no ``longevity``. The class is that of
-    the whole track, given to its rows of origin ``in situ``. The mean free-fall time is weighted by the clump's mass (gas and stars)
+    the whole track, given to its rows of origin ``in situ``, and to none where the track, weighted by mass, is more ex situ than in situ
+    (a ripple that look-back joins to a satellite has no class). The mean free-fall time is weighted by the clump's mass (gas and stars)
     in each snapshot. A ZLC with a star-formation rate above 0 is an sfZLC.
 
     Clumps with less than ``min_stars`` stay in the table with ``track`` 0, no links, no class, and NaN for times.
@@ -287,7 +288,9 @@ class ClumpTracker:
         mass = np.where(tracked, out["mass"].value, 1.0)
         t_ff = mean_over_track(np.where(tracked, out["t_ff"].to_value(u.Myr), 1.0), mass, root)
         lifetime_myr = lifetime * 1e3
-        in_situ = tracked & (np.asarray(out["origin"]) == "in situ")
+        origin = np.asarray(out["origin"])
+        settled, fallen = (np.bincount(root, weights=mass * (tracked & (origin == name)), minlength=n) for name in ("in situ", "ex situ"))
+        in_situ = tracked & (origin == "in situ") & (fallen <= settled)[root]
         last = np.zeros(n, dtype=np.int64)
         np.maximum.at(last, root, snapshot)
         n_shared = np.where(main_progenitor > 0, forest.n_shared[main_progenitor], 0)
