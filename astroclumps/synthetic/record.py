@@ -13,8 +13,7 @@ __all__ = ["RECORD_COLUMNS", "Recorder"]
 
 _TRACKED = 10  # stars (paper section 3.1.2)
 _SHARE = 0.92  # of the mass inside the radius
-_REACH = 1.3  # times that ellipsoid: as far as the finder's cells reach (measured on the suite)
-_SMEARING = 0.035  # kpc, by which cells of 70 pc widen what lies in them
+_SMEARING = 0.05  # kpc, by which cells of 70 pc widen what lies in them (measured on the suite)
 #: Name, type, unit and description of each column.
 RECORD_COLUMNS = (
     ("clump", "i8", None, "number of the clump in its galaxy, the same in all snapshots"),
@@ -42,7 +41,7 @@ RECORD_COLUMNS = (
     ("age_inside", "f8", "Gyr", "mean age of all stars inside its ellipsoid, its own and those of the disc"),
     ("n_stars", "i8", None, "stars that it holds"),
     ("n_inside", "i8", None, "all stars inside its ellipsoid"),
-    ("radius", "f8", "kpc", "radius of the sphere with the volume of its ellipsoid, 1.3 times the one that holds 92% of its mass"),
+    ("radius", "f8", "kpc", "radius of the sphere with the volume of its ellipsoid, which holds 92% of its mass and is widened by 50 pc"),
     ("t_ff", "f8", "Myr", "free-fall time of its mass in that radius"),
     ("v_circ", "f8", "km/s", "sqrt(G M / r)"),
     ("v_limit", "f8", "km/s", "circular velocity below which its own rule dissolves it"),
@@ -72,12 +71,11 @@ def _around(position, born, centres, radii, forms, number, sum_born):
 
 
 def _ellipsoid(offset):
-    """Inverse matrix of the ellipsoid that holds most of the members, its longest axis, and the radius of a sphere of its volume."""
-    form = offset.T @ offset / len(offset) + _SMEARING**2 * np.eye(3)
-    square = np.einsum("ij,jk,ik->i", offset, np.linalg.inv(form), offset)
-    form *= _REACH**2 * np.sort(square)[int(_SHARE * (len(square) - 1))] + 1e-3
-    long = np.sqrt(np.linalg.eigvalsh(form))
-    return np.linalg.inv(form), float(long[2]), float(np.prod(long) ** (1 / 3))
+    """Inverse matrix of the ellipsoid that a finder sees, its longest axis, and the radius of a sphere of its volume."""
+    square, axes = np.linalg.eigh(offset.T @ offset / len(offset) + 1e-6 * np.eye(3))
+    order = np.sort(((offset @ axes) ** 2 / square).sum(axis=1))
+    long = np.sqrt(square * order[int(_SHARE * (len(order) - 1))]) + _SMEARING
+    return (axes / long**2) @ axes.T, float(long.max()), float(np.prod(long) ** (1 / 3))
 
 
 class Recorder:
@@ -120,8 +118,10 @@ class Recorder:
             if not len(rows):
                 continue
             place = position[rows]
-            centre = np.median(place, axis=0) if fate == "dissolved" else place.mean(axis=0)
-            form, longest, radius = _ellipsoid(place - centre)
+            arrived = body.arrived(t) if body is not None and body.alive else np.full(len(rows), float(body is None))
+            there = place[arrived > 0.5] if (arrived > 0.5).sum() > 3 else place
+            centre = np.median(there, axis=0)
+            form, longest, radius = _ellipsoid(there - centre)
             star = b.star[rows]
             born_stars = b.born[rows[star]]
             mass = len(rows) * b.particle_mass
@@ -138,7 +138,7 @@ class Recorder:
                 "parent": parent,
                 "fate": fate,
                 "bound": int(fate in ("forming", "held", "short")),
-                "assembled": 1.0 if body is None else float(body.arrived(t).mean()) if body.alive else 0.0,
+                "assembled": float(arrived.mean()),
                 "pos_x": box[0],
                 "pos_y": box[1],
                 "pos_z": box[2],
