@@ -45,10 +45,10 @@ def stages(imager, snapshot, camera, repeat):
     kpc, half = scene.kpc_per_arcsec, 0.5 * max(imager.shape) * imager.pixel_kpc(scene)
     optics = imager._optics(kpc)
     rows = {}
-    rows["dust columns"], a_v = timed(lambda: imager.dust.a_v(scene.metals, camera, scene.position, half_width=half), repeat)
+    rows["dust columns"], a_v = timed(lambda: imager.dust_model.a_v(scene.metals, camera, scene.position, half_width=half), repeat)
     rows["choice of kernels"], (level, share) = timed(lambda: optics.levels(scene.width / kpc), repeat)
     maps = np.zeros((len(optics.widths), *optics.full, len(imager.bands)))
-    reddening, through = imager.dust.reddening(imager.bands, scene.redshift), imager.dust.transmission()
+    reddening, through = imager.dust_model.reddening(imager.bands, scene.redshift), imager.dust_model.transmission()
     where = (camera.rotation(), 1 / (kpc * optics.fine), optics.middle, maps.reshape(*maps.shape[:2], -1))
     light = np.empty((0, len(imager.bands)), dtype=np.float32)
     arguments = (scene.position, scene.flux, a_v, reddening, through, level, share, *where, light)

@@ -1,4 +1,4 @@
-"""Mock images: flux, places, widths, noise, dust, and what is carried along."""
+"""Mock images: flux, places, noise, dust, and what is carried along."""
 
 import pickle
 from dataclasses import replace
@@ -6,157 +6,25 @@ from dataclasses import replace
 import astropy.units as u
 import numpy as np
 import pytest
-from simulated_galaxies import clump_table, disc_positions, galaxy, gas_table, star_table
+from mock_light import SIDE, TOP, disc, moments
+from simulated_galaxies import disc_positions, galaxy, gas_table, star_table
 
 from astroclumps import MockImager, MultiBandImage, bands
 from astroclumps.mock.cameras import Camera, cameras
 from astroclumps.mock.dust import Dust
-from astroclumps.mock.optics import Optics, read_psf
-from astroclumps.mock.psf import moffat
 from astroclumps.mock.sky import CANDELS_CORRELATION, CANDELS_RMS, SkyModel, SkyPatches
-from astroclumps.mock.truth import kpc_per_arcsec, square_map
+from astroclumps.mock.truth import kpc_per_arcsec
 from astroclumps.noise import sky_correlation, sky_rms
-from astroclumps.point_spread import fwhm
 from astroclumps.simulation.elements import empty_elements
 from astroclumps.simulation.snapshot import vela_cosmology
 
-pytestmark = pytest.mark.filterwarnings("error")
 needs_bagpipes = pytest.mark.needs_bagpipes
-TOP = Camera(name="top", direction=(0, 0, 1), up=(0, 1, 0))
-SIDE = Camera(name="side", direction=(1, 0, 0), up=(0, 0, 1))
 NAMES = tuple(band.name for band in bands.CANDELS)
-
-
-def disc(*, stars=2000, gas=0, **options):
-    """A disc of young stars at redshift 2, with a lump that breaks its symmetry."""
-    rng = np.random.default_rng(5)
-    lump = rng.normal([2.0, 1.0, 0.0], 0.1, (stars // 10, 3))
-    places = np.vstack([disc_positions(stars, seed=1), lump])
-    clouds = gas_table(disc_positions(gas, seed=2, height=0.3), mass=4e5, first=10**6) if gas else empty_elements("gas")
-    return galaxy(star_table(places), clouds, scale_factor=1 / 3, **options)
+BLANK = MultiBandImage(data=np.zeros((1, 70, 70)) * u.uJy, bands=["F606W"], pixel_scale=0.06 * u.arcsec)
 
 
 def one_star(x=0.0, y=0.0, z=0.0):
     return galaxy(star_table([[x, y, z]], mass=1e7), scale_factor=1 / 3)
-
-
-def optics_image(x, y, *, shape=(21, 21), names=NAMES, scale=0.06, psf=None, sigma=0.0):
-    """A point of unit flux at a pixel of the image, by the loops of the imager."""
-    from astroclumps.mock.particle_kernels import deposit_light, transmission_table
-
-    optics = Optics(names, shape, scale, psf, widest=sigma)
-    fine = scale / optics.fine
-    position = np.array([[(x - (shape[1] - 1) / 2) * fine, (y - (shape[0] - 1) / 2) * fine, 0.0]])
-    maps = np.zeros((len(optics.widths), *optics.full, len(names)))
-    level, share = optics.levels(np.array([sigma]))
-    none, flux = np.empty((0, len(names)), dtype=np.float32), np.ones((1, len(names)), dtype=np.float32)
-    no_dust = np.empty(0, dtype=np.float32), np.ones(len(names)), transmission_table(0.0)
-    deposit_light(position, flux, *no_dust, level, share, np.eye(3), 1.0, optics.middle, maps.reshape(*maps.shape[:2], -1), none)
-    return optics.image(maps)
-
-
-def moments(image):
-    """Centre (x, y) and second moments of an image."""
-    y, x = np.mgrid[: image.shape[0], : image.shape[1]]
-    w = image / image.sum()
-    cx, cy = (w * x).sum(), (w * y).sum()
-    return cx, cy, (w * (x - cx) ** 2).sum(), (w * (y - cy) ** 2).sum()
-
-
-# optics
-
-
-def test_acs_is_rebinned_by_summing_its_native_pixels():
-    # the middle of a pixel of 0.06" is the corner of four of 0.03": each holds the Moffat profile there, summed they are the pixel's flux
-    image = optics_image(10, 10, names=("F606W",))[0]
-    fine = moffat(0.08, size=21 * 10, pixel_scale=0.006)  # the middle lies between its pixels
-    exact = fine.reshape(21, 10, 21, 10).sum(axis=(1, 3))
-    assert image.sum() == pytest.approx(1, abs=2e-4)  # the rest lies beyond the image
-    np.testing.assert_allclose(image, exact, atol=0.02 * exact.max())
-
-
-def test_wfc3_has_its_point_spread_function_in_its_pixels():
-    image = optics_image(10, 10, names=("F606W", "F160W"))[1]
-    exact = moffat(0.17, size=33, pixel_scale=0.06)[6:-6, 6:-6]
-    np.testing.assert_allclose(image, exact, atol=0.005 * exact.max())
-
-
-@pytest.mark.parametrize(("x", "y"), [(10, 10), (9.5, 10.5), (8.37, 11.81), (10.25, 9.1)])
-def test_a_point_lies_where_it_is_put_in_every_band(x, y):
-    for image in optics_image(x, y):
-        cx, cy, *_ = moments(np.where(np.hypot(*np.mgrid[:21, :21] - np.array([y, x])[:, None, None]) < 8, image, 0))
-        assert (cx, cy) == (pytest.approx(x, abs=0.02), pytest.approx(y, abs=0.02))
-        assert image.sum() == pytest.approx(1, abs=0.01)  # the rest is beyond the image
-
-
-@pytest.mark.parametrize("width", [0.12, 0.15, 0.2, 0.3])
-def test_measured_widths_are_those_asked_for(width):
-    kernel = Optics(("F105W",), (41, 41), 0.06, [width]).kernels(41)[0]
-    # a square pixel of 0.06" widens the core by about its own dispersion
-    assert fwhm(kernel) * 0.06 == pytest.approx(np.sqrt(width**2 + 2.355**2 * 0.06**2 / 12), rel=0.05)
-
-
-def test_the_default_widths_are_those_of_the_bands():
-    fine = Optics(NAMES[:4], (81, 81), 0.03).kernels(81)
-    coarse = Optics(NAMES[4:], (41, 41), 0.06).kernels(41)
-    for name, kernel, scale in zip(NAMES, [*fine, *coarse], [0.03] * 4 + [0.06] * 3, strict=True):
-        expected = np.sqrt(bands.get(name).psf_fwhm.value ** 2 + 2.355**2 * scale**2 / 12)
-        assert fwhm(kernel) * scale == pytest.approx(expected, rel=0.05), name
-
-
-def test_a_given_point_spread_function_comes_out_of_the_image():
-    y, x = np.mgrid[-8:9, -8:9]
-    given = np.exp(-0.5 * (x**2 / 1.6**2 + y**2 / 1.2**2)) + 0.1 * np.exp(-0.5 * ((x - y) ** 2 / 9 + (x + y) ** 2 / 2))
-    given /= given.sum()
-    wfc3 = optics_image(20, 20, shape=(41, 41), names=("F160W",), psf={"F160W": given})[0]
-    np.testing.assert_allclose(wfc3[12:29, 12:29], given, atol=0.02 * given.max())
-    # ACS: the native pixel 40 has its middle at (40 + 0.5) / 2 - 0.5; blocks of 2x2 are summed
-    acs = optics_image(19.75, 19.75, shape=(41, 41), names=("F606W",), psf={"F606W": given})[0]
-    native = np.zeros((82, 82))
-    native[32:49, 32:49] = given
-    np.testing.assert_allclose(acs, native.reshape(41, 2, 41, 2).sum(axis=(1, 3)), atol=0.02 * acs.max())
-    assert (wfc3.sum(), acs.sum()) == (pytest.approx(1, abs=1e-5), pytest.approx(1, abs=1e-5))
-
-
-def test_an_off_centre_or_even_point_spread_function_is_centred():
-    y, x = np.mgrid[:40, :36]
-    given = 3 * np.exp(-0.5 * ((x - 14.3) ** 2 + (y - 22.6) ** 2) / 1.5**2)
-    cx, cy, *_ = moments(optics_image(10, 10, names=("F160W",), psf={"F160W": given})[0])
-    assert (cx, cy) == (pytest.approx(10, abs=0.02), pytest.approx(10, abs=0.02))
-
-
-@pytest.mark.parametrize("sigma", [0.011, 0.02, 0.045, 0.1])
-def test_kernels_add_their_variance_and_keep_flux(sigma):
-    plain, wide = (optics_image(20, 20, shape=(41, 41), names=("F606W",), sigma=s)[0] for s in (0.0, sigma))
-    assert wide.sum() == pytest.approx(plain.sum(), abs=1e-5)
-    added = moments(wide)[2] - moments(plain)[2]
-    assert np.sqrt(added) * 0.06 == pytest.approx(sigma, rel=0.03)
-
-
-def test_pixels_that_do_not_fit_are_told():
-    with pytest.raises(ValueError, match='no whole multiple of 0.06", the native pixel of F160W'):
-        Optics(("F160W",), (8, 8), 0.1)
-    assert Optics(("F606W",), (8, 8), 0.03).image(np.zeros((1, 40, 40, 1))).shape == (1, 8, 8)
-
-
-@pytest.mark.real_data
-def test_real_point_spread_functions_are_read_and_used(real_data):
-    with pytest.raises(ValueError, match="has pixels of 0.06"):
-        read_psf(real_data / "psf" / "F160W_rebin.fits", pixel_scale=0.03 * u.arcsec)
-    measured = {"F435W": "psf_gs_old_acs_f435w_30mas_centered", "F850LP": "psf_acs_goods-s_f850l_30mas_centered"}
-    measured |= {f"{name}W": f"psf_acs_goods-s_{name.lower()}w_30mas_centered" for name in ("F606", "F775")}
-    measured |= {f"{name}W": f"gn_all_5epoch_{name.lower()}w_v0.1" for name in ("F105", "F125", "F160")}
-    psf = {name: read_psf(real_data / "psf" / f"{file}.fits") for name, file in measured.items()}
-    for name, given in psf.items():
-        native = bands.get(name).pixel_scale
-        kernel = Optics((name,), (41, 41), native.value, psf).kernels(41)[0]
-        row, column = np.unravel_index(given.argmax(), given.shape)
-        # ACS has about two native pixels in a width: a lone star is right to 7% of its peak there, 3% in the rebinned image
-        close = 0.02 if native.value > 0.05 else 0.12
-        assert fwhm(kernel) == pytest.approx(fwhm(given[row - 20 : row + 21, column - 20 : column + 21]), rel=close), name
-    imager = MockImager(psf=psf)
-    np.testing.assert_allclose(imager.psf_arrays.sum(axis=(1, 2)), 1)
-    assert abs(imager.psf_arrays - MockImager().psf_arrays).max() > 0.01
 
 
 # flux and places
@@ -376,116 +244,6 @@ def test_sources_have_photon_noise():
     np.testing.assert_allclose(noise.var(axis=0)[middle].mean(axis=(1, 2)), (clean[middle] / 1e4).mean(axis=(1, 2)), rtol=0.1)
 
 
-def blank(n=40, names=("F606W", "F160W"), value=None):
-    data = np.random.default_rng(0).normal(0, 1e-3, (len(names), n, n + 10)) if value is None else np.full((len(names), n, n), value)
-    return MultiBandImage(data=data * u.uJy, bands=names, pixel_scale=0.06 * u.arcsec)
-
-
-def test_patches_are_parts_of_the_real_sky():
-    image = blank()
-    known = set(image.data.ravel().tolist())
-    sky = SkyPatches(images=[image])
-    one, other, again = (sky.sample((16, 24), rng=np.random.default_rng(seed)) for seed in (1, 2, 1))
-    assert one.shape == (2, 16, 24)
-    assert set(one.ravel().tolist()) <= known
-    assert one.tobytes() == again.tobytes() != other.tobytes()
-
-
-def test_aligned_patches_come_from_one_place():
-    names = ("F606W", "F160W")
-    plane = np.random.default_rng(0).normal(0, 1, (30, 30))
-    image = MultiBandImage(data=np.stack([plane, 2 * plane]) * u.uJy, bands=names, pixel_scale=0.06 * u.arcsec)
-    for aligned in (True, False):
-        samples = [SkyPatches(images=[image], aligned=aligned).sample((8, 8), rng=np.random.default_rng(s)) for s in range(6)]
-        assert all(np.allclose(2 * a, b) for a, b in samples) is aligned
-
-
-def test_patches_have_the_photon_noise_of_the_source():
-    sky = SkyPatches(images=[blank(value=0.0)], electrons_per_ujy=(1e3, 1e3))
-    source = np.full((2, 32, 32), 0.1, dtype=np.float32)
-    noise = np.array([sky.sample((32, 32), rng=np.random.default_rng(seed), source=source) for seed in range(12)])
-    np.testing.assert_allclose(noise.std(axis=(0, 2, 3)), 0.01, rtol=0.05)
-
-
-def test_patches_that_cannot_be_are_told():
-    masked = blank()
-    masked.mask[0, 3, 3] = True
-    for bad, message in (
-        ({"images": []}, "at least one blank image"),
-        ({"images": [blank(), blank(names=("F606W",))]}, "the same bands and pixels"),
-        ({"images": [masked]}, "1 masked pixels"),
-        ({"images": [blank()], "electrons_per_ujy": (1.0,)}, "one value for each"),
-    ):
-        with pytest.raises(ValueError, match=message):
-            SkyPatches(**bad)
-    with pytest.raises(ValueError, match="smaller than 64 x 64"):
-        SkyPatches(images=[blank()]).sample((64, 64), rng=np.random.default_rng(0))
-
-
-# truth
-
-
-def test_truth_squares_are_the_four_nearest_pixels():
-    clumps = clump_table([[0, 0, 0], [4.0, -2.0, 1.0], [100.0, 0, 0]])
-    squares, table = MockImager().truth(clumps, TOP, redshift=2.0)
-    side = 0.06 * kpc_per_arcsec(vela_cosmology(), 2.0)
-    np.testing.assert_allclose(table["x"].value, 31.5 + np.array([0, 4, 100]) / side)
-    np.testing.assert_allclose(table["y"].value, 31.5 + np.array([0, -2, 0]) / side)
-    assert table["inside"].tolist() == [1, 1, 0]
-    assert table["depth"][1] == 1 * u.kpc
-    assert squares.sum() == 8
-    assert squares[31:33, 31:33].all()
-    x, y = table["x"][1].value, table["y"][1].value
-    distance = np.hypot(*(np.mgrid[:64, :64] - np.array([y, x])[:, None, None])).ravel()
-    assert set(np.argsort(distance)[:4]) <= set(np.flatnonzero(squares.ravel()))
-
-
-@needs_bagpipes
-def test_clumps_lie_on_their_light():
-    snapshot, imager = disc(), MockImager()
-    for camera in cameras(snapshot, rng=2)[:14]:
-        lump = replace(imager.scene(snapshot), flux=imager.scene(snapshot).flux * (imager.scene(snapshot).rows >= 2000)[:, None])
-        image = imager.render(lump, camera, noise=False)
-        _, table = imager.truth(clump_table([[2.0, 1.0, 0.0]]), camera, redshift=2.0)
-        cx, cy, *_ = moments(image.band("F160W"))
-        assert (cx, cy) == (pytest.approx(table["x"][0].value, abs=0.15), pytest.approx(table["y"][0].value, abs=0.15))
-
-
-def test_the_bulge_and_some_short_lived_clumps_are_no_positives():
-    clumps = clump_table(np.arange(15).reshape(5, 3), sfr=[1.0, 1.0, 0.0, 1e-3, 5.0] * u.Msun / u.yr, scale_factor=1 / 3)
-    clumps["origin"] = ["bulge", "ex situ", "in situ", "in situ", "in situ"]
-    clumps["longevity"] = ["", "LLC", "ZLC", "ZLC", "SLC"]
-    imager = MockImager()
-
-    def positives(**policy):
-        return imager.truth(clumps, TOP, **policy)[1]["positive"].tolist()
-
-    assert imager.truth(clumps, TOP)[1]["label"].tolist() == ["bulge", "ex situ", "ZLC", "ZLC", "SLC"]
-    assert positives() == [0, 1, 0, 1, 1]
-    assert positives(sf_zlc="none") == [0, 1, 0, 0, 1]
-    assert positives(sf_zlc=1e-3, disc_sfr=10 * u.Msun / u.yr) == [0, 1, 0, 0, 1]
-    assert positives(sf_zlc=1e-3, disc_sfr=0.1 * u.Msun / u.yr) == [0, 1, 0, 1, 1]
-    with pytest.raises(ValueError, match="needs disc_sfr"):
-        positives(sf_zlc=1e-3)
-    with pytest.raises(ValueError, match="sf_zlc must be 'all', 'none'"):
-        positives(sf_zlc="some")
-
-
-def test_truth_of_a_found_table_needs_its_redshift():
-    found = clump_table([[0, 0, 0], [1, 1, 1]], stage="found")
-    with pytest.raises(ValueError, match="does not tell its redshift"):
-        MockImager().truth(found, TOP)
-    assert MockImager().truth(found, TOP, redshift=1.5)[1]["label"].tolist() == ["in situ"] * 2
-    mixed = clump_table([[0, 0, 0], [1, 1, 1]], scale_factor=[0.3, 0.4])
-    with pytest.raises(ValueError, match="clumps of 2 snapshots"):
-        MockImager().truth(mixed, TOP)
-
-
-def test_squares_over_the_edge_are_cut():
-    assert square_map([-0.4, 3.9, 50.0], [0.2, 3.5, 1.0], (4, 4)).sum() == 2 + 1
-    assert square_map([], [], (4, 4)).sum() == 0
-
-
 # settings
 
 
@@ -502,8 +260,13 @@ def test_squares_over_the_edge_are_cut():
         ({"smoothing": 3 * u.kpc}, ValueError, "at most 1 kpc"),
         ({"sky": 1.0}, TypeError, "sky must be a SkyModel"),
         ({"sky": SkyModel(rms=(1,), correlation=(0,))}, ValueError, "the sky has 1 bands"),
-        ({"sky": SkyPatches(images=[blank()])}, ValueError, "the image has F435W"),
+        (
+            {"sky": SkyPatches(images=[BLANK])},
+            ValueError,
+            "the image has F435W",
+        ),
         ({"dust_to_metals": -0.4}, ValueError, "dust_to_metals"),
+        ({"dust_to_metals": 0.2, "dust": Dust()}, ValueError, "dust_to_metals is 0.2 beside Dust"),
         ({"cold_temperature": 1e4}, TypeError, "cold_temperature must be a Quantity"),
     ],
 )
@@ -512,29 +275,23 @@ def test_settings_that_cannot_be_are_told(bad, error, message):
         MockImager(**bad)
 
 
+@needs_bagpipes
+def test_settings_can_be_replaced():
+    snapshot, imager = disc(gas=3000), MockImager(psf=0.15 * u.arcsec)
+    wide = replace(imager, psf=0.3 * u.arcsec)
+    again = replace(wide, psf=imager.psf)
+    images = [one.render(snapshot, TOP, noise=False).data for one in (imager, wide, again)]
+    assert images[0].tobytes() == images[2].tobytes()
+    assert images[1].max() < 0.9 * images[0].max()
+    assert replace(imager, dust_to_metals=0).render(snapshot, TOP, noise=False).data.sum() > images[0].sum()
+    both = [replace(imager, dust=Dust(dust_to_metals=0.2)), replace(imager, dust_to_metals=0.2)]
+    one, other = (one.render(snapshot, TOP, noise=False).data for one in both)
+    assert one.tobytes() == other.tobytes()
+
+
 def test_settings_are_those_of_the_paper():
     imager = MockImager()
-    assert (imager.bands, imager.shape, imager.dust_to_metals) == (NAMES, (64, 64), 0.4)
+    assert (imager.bands, imager.shape, imager.dust_model.dust_to_metals) == (NAMES, (64, 64), 0.4)
     assert imager.pixel_scale == 0.06 * u.arcsec
     assert imager.sky == SkyModel.candels(NAMES)
     assert imager.sky.rms == CANDELS_RMS
-
-
-@needs_bagpipes
-@pytest.mark.real_data
-def test_clumps_of_a_hydrodynamical_disc_shine_where_the_truth_has_them(real_data):
-    from astroclumps import ClumpFinder3D, Snapshot
-
-    path = real_data / "sims" / "gizmo_clumpy_disc" / "snapshot_010.hdf5"
-    disc = Snapshot.read(path, format="hdf5", old_star_age=[1, 3] * u.Gyr, metallicity=0.01, redshift=2.0, r_vir=100 * u.kpc)
-    clumps, labels = ClumpFinder3D(cell_size=100 * u.pc).find(disc)
-    clumps = clumps[clumps["n_stars"] >= 20]
-    camera, imager = cameras(disc, rng=1)[0], MockImager()
-    blue = imager.render(disc, camera, noise=False).band("F606W")
-    squares, table = imager.truth(clumps, camera, redshift=2.0)
-    assert table["inside"].all()
-    on = blue[squares > 0].mean()
-    beside = np.mean([blue[np.rot90(squares, turns) > 0].mean() for turns in (1, 2, 3)])
-    assert on > 1.3 * beside
-    light = imager.clump_light(disc, camera, labels)
-    assert 0 < light["flux_f606w"].sum().value < blue.sum()

@@ -88,13 +88,16 @@ class Dust:
 
     What this loses against the ray tracing of the paper: scattered light counts as lost, though two thirds of the extinction in V is
     scattering, much of it forwards, so that galaxies seen face-on are dimmed too much (lower ``opacity`` to allow for it); holes and
-    lumps smaller than a column or a gas element; clouds around young stars that the simulation does not resolve; a curve is read at the
-    pivot of a band, so that reddening inside a band is left out.
+    lumps smaller than a column or a gas element, but for ``scatter``; clouds around young stars that the simulation does not resolve; a
+    curve is read at the pivot of a band, so that reddening inside a band is left out.
 
     Parameters
     ----------
     dust_to_metals : float, default 0.4
         Mass of dust over that of metals in cold gas (METHODS 2). 0: no dust.
+    scatter : float, default 1.5
+        Standard deviation of the natural logarithm of the column about its mean, below what the snapshot resolves (ours: turbulence of Mach
+        10-20 has 1.2-1.6); the light that comes through is the mean over it. 0: none.
     curve : str or callable, default ``'milky way'``
         ``'milky way'``, ``'smc'``, ``'calzetti'``, or a function from rest-frame Angstrom to A / A_V.
     opacity : `~astropy.units.Quantity`, default `OPACITY`
@@ -142,7 +145,7 @@ class Dust:
         return np.asarray(attenuation.curve(self.curve)(pivots / (1 + redshift)), dtype=float)
 
     def transmission(self) -> np.ndarray:
-        """Table of the light that comes through, `astroclumps.mock.particle_kernels.transmission_table`."""
+        """Light that comes through, by the mean optical depth: 32 values in a unit of its natural logarithm, from 1e-4 on."""
         from .particle_kernels import transmission_table
 
         return transmission_table(self.scatter)

@@ -26,6 +26,7 @@ __doctest_requires__ = {("MockImager", "MockImager.*"): ["bagpipes"]}
 
 _MARGIN = 16  # pixels around the image in which light is followed; the reach of the point-spread functions
 _DUST_MARGIN = 4  # pixels around the image in which stars are dimmed
+_DUST_TO_METALS = 0.4  # METHODS 2
 _KERNEL = 31  # pixels, side of the point-spread functions that the image carries
 
 
@@ -91,7 +92,7 @@ class MockImager:
     psf: object = field(default=None, repr=False)
     sky: object = None
     dust: Dust | None = None
-    dust_to_metals: float = 0.4
+    dust_to_metals: float = _DUST_TO_METALS
     smoothing: object = "adaptive"
     cold_temperature: u.Quantity = 1.5e4 * u.K
     _kept: WeakKeyDictionary = field(default_factory=WeakKeyDictionary, init=False, repr=False)
@@ -110,8 +111,9 @@ class MockImager:
         put("psf", _checked_psf(self.psf, self.bands))
         put("sky", SkyModel.candels(self.bands) if self.sky is None else self.sky)
         _check_sky(self.sky, self.bands, self.pixel_scale)
-        put("dust", Dust(dust_to_metals=self.dust_to_metals) if self.dust is None else self.dust)
-        put("dust_to_metals", self.dust.dust_to_metals)
+        if self.dust is not None and self.dust_to_metals not in (_DUST_TO_METALS, self.dust.dust_to_metals):
+            raise ValueError(f"dust_to_metals is {self.dust_to_metals} beside {self.dust}; give it there")
+        Dust(dust_to_metals=self.dust_to_metals)  # checks it
         quantity("cold_temperature", self.cold_temperature, u.K, "1.5e4 * u.K")
         if not (isinstance(self.smoothing, str) and self.smoothing == "adaptive"):
             if isinstance(self.smoothing, str):
@@ -259,6 +261,11 @@ class MockImager:
         """Point-spread functions at the image's pixels, shape (n_band, 31, 31): a point in the middle of a pixel."""
         return self._optics(1.0).kernels(_KERNEL)
 
+    @property
+    def dust_model(self) -> Dust:
+        """The dust that is used: ``dust``, or the default with ``dust_to_metals``."""
+        return Dust(dust_to_metals=self.dust_to_metals) if self.dust is None else self.dust
+
     def pixel_kpc(self, scene: Scene) -> float:
         """Side of a pixel at the galaxy in kpc."""
         return float(self.pixel_scale.to_value(u.arcsec)) * scene.kpc_per_arcsec
@@ -275,9 +282,8 @@ class MockImager:
         key = 0 if widest == 0 else int(np.ceil(np.log2(max(widest, 1e-3) / self.pixel_scale.to_value(u.arcsec)))) + 20
         if key not in self._optics_of:
             reach = 0.0 if widest == 0 else 2.0 ** (key - 20) * self.pixel_scale.to_value(u.arcsec)
-            self._optics_of[key] = Optics(
-                self.bands, self.shape, self.pixel_scale.to_value(u.arcsec), self.psf, margin=_MARGIN, widest=reach
-            )
+            psf = self.psf.to_value(u.arcsec) if isinstance(self.psf, u.Quantity) else self.psf
+            self._optics_of[key] = Optics(self.bands, self.shape, self.pixel_scale.to_value(u.arcsec), psf, margin=_MARGIN, widest=reach)
         return self._optics_of[key]
 
     def _scene(self, snapshot, redshift):
@@ -296,7 +302,7 @@ class MockImager:
         kpc = scene.kpc_per_arcsec
         optics = self._optics(kpc)
         half = 0.5 * (max(self.shape) + 2 * _DUST_MARGIN) * self.pixel_kpc(scene)
-        a_v = self.dust.a_v(scene.metals, camera, scene.position, half_width=half)
+        a_v = self.dust_model.a_v(scene.metals, camera, scene.position, half_width=half)
         level, share = optics.levels(scene.width / kpc)
         maps = np.zeros((len(optics.widths), *optics.full, len(self.bands)))
         light = np.empty((len(scene.flux) if keep else 0, len(self.bands)), dtype=np.float32)
@@ -304,8 +310,8 @@ class MockImager:
             scene.position,
             scene.flux,
             a_v,
-            self.dust.reddening(self.bands, scene.redshift),
-            self.dust.transmission(),
+            self.dust_model.reddening(self.bands, scene.redshift),
+            self.dust_model.transmission(),
             level,
             share,
             camera.rotation(),
@@ -318,12 +324,12 @@ class MockImager:
 
 
 def _checked_psf(psf, bands):
-    """None, FWHM in arcsec as a float array (n_band,), or arrays by band."""
+    """None, a FWHM for each band, or arrays by band."""
     if psf is None:
         return None
     if isinstance(psf, u.Quantity):
         widths = np.broadcast_to(quantity("psf", psf, u.arcsec, "0.15 * u.arcsec", positive=True), (len(bands),))
-        return widths.copy()
+        return widths * u.arcsec
     if not hasattr(psf, "keys"):
         raise TypeError(f"psf must be an angle such as 0.15 * u.arcsec or a mapping of arrays by band, got {type(psf).__name__}")
     given = {_bands.get(name).name: np.asarray(array, dtype=float) for name, array in psf.items()}
