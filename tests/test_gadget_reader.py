@@ -1,5 +1,7 @@
 """The Gadget family from HDF5: the same galaxy comes out of each code's units and names; what is wrong is named."""
 
+import re
+
 import h5py
 import numpy as np
 import pytest
@@ -223,6 +225,12 @@ def test_old_stars_are_told_what_they_are(tmp_path):
         ({"time_unit": 3}, TypeError, r"time_unit must be a Quantity such as 0.978 \* u.Gyr"),
         ({"length_unit": 1 * u.s}, TypeError, "length_unit must be a Quantity such as 1"),
         ({"radius": 3 * u.kpc}, ValueError, "radius= cuts a sphere about a centre; give centre= too"),
+        ({"h": 0.0}, ValueError, "h is the Hubble constant over 100 km/s/Mpc, positive and about 0.7, got 0"),
+        ({"h": 67.7}, ValueError, "positive and about 0.7, got 67.7"),
+        ({"h": "x"}, TypeError, "h must be a number, got 'x'"),
+        ({"redshift": "2"}, TypeError, "redshift must be a number, got '2'"),
+        ({"redshift": -1}, ValueError, "redshift must be above -1"),
+        ({"scale_factor": "x"}, TypeError, "scale_factor must be a number, got 'x'"),
         ({"centre": [1, 2, 3]}, TypeError, "centre must be a length"),
         ({"centre": [1, 2] * u.kpc}, ValueError, r"centre must have the shape \(3,\)"),
     ],
@@ -335,6 +343,52 @@ def test_a_snapshot_in_several_files_is_one(tmp_path):
         read_hdf5(tmp_path)
 
 
+def test_a_part_under_another_name_is_refused_unless_it_is_all_there_is(tmp_path):
+    split(tmp_path)
+    renamed = (tmp_path / "snap_001.1.hdf5").rename(tmp_path / "renamed.hdf5")
+    edit(renamed, attribute("Header", "NumPart_Total", [40, 20, 0, 0, 30, 0]))
+    with pytest.raises(SnapshotError, match="renamed.hdf5: is one of 3 files of a snapshot .*NAME.0.hdf5.* single_file=True"):
+        read_hdf5(renamed)
+    made = read_hdf5(renamed, single_file=True)
+    assert 0 < len(made.stars) < 30
+    with pytest.raises(IsADirectoryError, match="single_file=True needs a file"):
+        read_hdf5(tmp_path, single_file=True)
+
+
+def test_a_file_that_holds_all_parts_needs_no_others(tmp_path):
+    path = write(tmp_path / "joined.hdf5", header={"NumFilesPerSnapshot": 3})
+    assert len(read_hdf5(path).stars) == 30
+
+
+def test_counts_of_the_header_that_are_not_those_of_the_rows_are_noted(tmp_path):
+    path = write(tmp_path / "s.hdf5", header={"NumPart_ThisFile": [40, 20, 0, 0, 99, 0]})
+    made = read_hdf5(path)
+    assert len(made.stars) == 30
+    notes = [text for text in made.meta["assumptions"] if "NumPart_ThisFile" in text]
+    assert notes == ["PartType4: has 30 rows, but NumPart_ThisFile counts 99; took the rows"]
+
+
+@pytest.mark.parametrize(("value", "shown"), [(0.0, "0"), (-1.0, "-1"), (np.nan, "nan"), ("abc", r"\['abc'\]")])
+@pytest.mark.parametrize(
+    ("layout", "group", "name", "option"),
+    [
+        ("gizmo", "Header", "UnitMass_In_CGS", "mass_unit"),
+        ("gizmo", "Header", "UnitVelocity_In_CGS", "velocity_unit"),
+        ("swift", "Units", "Unit length in cgs (U_L)", "length_unit"),
+        ("swift", "Units", "Unit time in cgs (U_t)", "velocity_unit"),
+    ],
+)
+def test_a_unit_of_the_header_that_cannot_be_is_named(tmp_path, layout, group, name, option, value, shown):
+    path = edit(write(tmp_path / "s.hdf5", layout), attribute(group, name, value))
+    with pytest.raises(SnapshotError, match=rf"s.hdf5, {group}: {re.escape(name)} is {shown}, but a unit .* give {option}="):
+        read_hdf5(path)
+
+
+def test_a_unit_that_is_given_stands_in_for_one_that_cannot_be(tmp_path):
+    path = edit(write(tmp_path / "s.hdf5"), attribute("Header", "UnitMass_In_CGS", 0.0))
+    np.testing.assert_allclose(read_hdf5(path, mass_unit=1e10 * u.Msun).stars["mass"].value, truth()[4]["mass"], rtol=1e-9)
+
+
 # what is wrong is named
 
 
@@ -401,6 +455,14 @@ def attribute(name, key, value):
             "PartType0/Masses: .*gas: column 'mass' has 40 rows of 40 that are NaN",
         ),
         ("gizmo", replace("PartType1/Masses", lambda x: -x), "PartType1/Masses: .*dark: column 'mass' has 20 negative rows"),
+        ("gizmo", replace("PartType4/Masses", lambda x: x.astype("S9")), "PartType4/Masses: holds text, not numbers"),
+        ("gizmo", replace("PartType4/Coordinates", lambda x: x.astype("S9")), "PartType4/Coordinates: holds text, not numbers"),
+        (
+            "gizmo",
+            replace("PartType0/Metallicity", lambda x: x * 1e3),
+            "PartType0/Metallicity: .*above 1, .* mass fraction, 0 to 1, not in",
+        ),
+        ("gizmo", attribute("Header", "HubbleParam", -0.7), "Header: HubbleParam is -0.7, but must be positive; give h="),
         ("gizmo", replace("PartType0/Masses", lambda x: x[:7]), r"PartType0/Masses: has the shape \(7,\), but there are 40 Coordinates"),
         ("gizmo", replace("PartType0/Coordinates", lambda x: x[:, 0]), r"PartType0/Coordinates: must have the shape \(n, 3\)"),
         ("gizmo", replace("PartType0/Velocities", lambda x: x[:, 0]), r"PartType0/Velocities: .*column 'velocity' must have the shape"),
@@ -486,7 +548,7 @@ def test_noise_below_zero_is_rounding_and_more_is_an_error(tmp_path):
     path = edit(write(tmp_path / "s.hdf5"), replace("PartType4/Metallicity", lambda z: np.where(np.arange(30) == 3, -1e-12, z)))
     assert Snapshot.read(path).stars["metallicity"][3] == 0
     path = edit(write(tmp_path / "t.hdf5"), replace("PartType4/Metallicity", lambda z: np.where(np.arange(30) == 3, -1e-3, z)))
-    with pytest.raises(SnapshotError, match="PartType4/Metallicity: .*'metallicity' has 1 negative rows"):
+    with pytest.raises(SnapshotError, match="PartType4/Metallicity: .*'metallicity' has 1 negative row of 30"):
         Snapshot.read(path)
 
 

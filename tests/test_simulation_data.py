@@ -154,7 +154,7 @@ def test_real_snapshots_are_kept_without_loss(real_data, tmp_path):
 
     for name in ("EAGLE", "Magneticum"):
         made = Snapshot.read(real_data / "sims" / "native_layouts" / f"SimSpin_example_{name}.hdf5")
-        made.write(tmp_path / "s.npz")
+        made.write(tmp_path / "s.npz", overwrite=True)
         assert snapshot_difference(made, Snapshot.read(tmp_path / "s.npz")) == ""
 
 

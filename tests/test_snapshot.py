@@ -96,8 +96,16 @@ def put(name, value):
         (put("mass", lambda mass: -mass), "column 'mass' has 5 negative rows of 5, the first is row 0 with -1e\\+06 solMass"),
         (put("age", lambda age: age - 2 * u.Gyr), "column 'age' has 5 negative rows"),
         (put("position", lambda x: x[:, :2]), "column 'position' must have the shape \\(5, 3\\), got \\(5, 2\\)"),
-        (put("velocity", lambda v: np.where(np.arange(15).reshape(5, 3) == 7, np.nan, v)), "'velocity' has 1 rows of 5 .* the first is 2"),
-        (put("mass", lambda mass: mass * np.array([1, 1, np.inf, 1, 1])), "column 'mass' has 1 rows of 5 that are NaN or infinite"),
+        (
+            put("velocity", lambda v: np.where(np.arange(15).reshape(5, 3) == 7, np.nan, v)),
+            "'velocity' has 1 row of 5 that is NaN .* the first is 2",
+        ),
+        (put("mass", lambda mass: mass * np.array([1, 1, np.inf, 1, 1])), "column 'mass' has 1 row of 5 that is NaN or infinite"),
+        (
+            put("metallicity", lambda z: z * 0 + 1.5),
+            "'metallicity' has 5 rows of 5 above 1, the first is row 0 with 1.5; it is a mass fraction",
+        ),
+        (put("metallicity", lambda z: z * 0 - 0.5), "'metallicity' has 5 negative rows of 5, .* mass fraction, 0 to 1, not in solar units"),
         (put("particle_id", lambda x: x // 2), "must be unique, but 2 of 5 repeat one; 5 stands in rows 0 and 1"),
         (put("particle_id", lambda x: x.astype(float)), "column 'particle_id' must hold one whole number a row"),
     ],
@@ -119,7 +127,7 @@ def test_masked_rows_are_refused():
         snapshot(stars=stars)
     stars = elements()
     stars["particle_id"] = MaskedColumn(np.arange(5), mask=[True, False, False, False, False])
-    with pytest.raises(SnapshotError, match="column 'particle_id' has 1 masked rows"):
+    with pytest.raises(SnapshotError, match="column 'particle_id' has 1 masked row;"):
         snapshot(stars=stars)
 
 
@@ -141,10 +149,10 @@ def test_unsorted_identifiers_that_repeat_far_apart_are_found():
         ({"scale_factor": 0}, ValueError, "scale_factor must be positive and finite, got 0"),
         ({"scale_factor": "early"}, TypeError, "scale_factor must be a number"),
         ({"centre": [0, 0, 0]}, TypeError, r"centre must be a Quantity that converts to kpc, such as \[1, 1, 1\]"),
-        ({"centre": 3 * u.kpc}, ValueError, r"centre must be finite and have the shape \(3,\)"),
+        ({"centre": 3 * u.kpc}, ValueError, r"centre must be finite, with the shape \(3,\)"),
         ({"velocity": [0, 0, 0] * u.kpc}, TypeError, "velocity must be a Quantity that converts to km / s"),
         ({"r_vir": 100}, TypeError, "r_vir must be a Quantity that converts to kpc"),
-        ({"r_vir": -1 * u.kpc}, ValueError, "r_vir must be finite and positive"),
+        ({"r_vir": -1 * u.kpc}, ValueError, "r_vir must be one number, finite and positive, got -1"),
         ({"time": 3}, TypeError, "time must be a Quantity that converts to Gyr"),
         ({"axis": [0, 0, 0]}, ValueError, "axis must be a direction"),
         ({"axis": [0, 1]}, ValueError, "axis must be a direction"),
@@ -383,8 +391,29 @@ def test_a_spoilt_archive_is_named(tmp_path, change, message):
 
 def test_pickles_are_never_opened(tmp_path):
     np.savez(tmp_path / "s.npz", header=np.array([{"a": 1}], dtype=object))
-    with pytest.raises(SnapshotError, match="s.npz: is no archive of a snapshot"):
+    with pytest.raises(SnapshotError, match="s.npz: is no archive of a snapshot.*Python objects, which are never opened"):
         Snapshot.read(tmp_path / "s.npz")
+
+
+@pytest.mark.parametrize(
+    ("content", "found"), [(b"", "the file is empty"), (b"\x80\x04K\x03.", "it is no archive"), (b"hello", "no archive")]
+)
+def test_what_is_no_archive_is_refused_in_our_words(tmp_path, content, found):
+    (tmp_path / "s.npz").write_bytes(content)
+    with pytest.raises(SnapshotError, match=f"s.npz: is no archive of a snapshot: .*{found}") as caught:
+        Snapshot.read(tmp_path / "s.npz", format="npz")
+    assert "pickle" not in str(caught.value)
+
+
+def test_a_snapshot_that_is_there_is_replaced_only_when_asked(tmp_path):
+    path = tmp_path / "s.npz"
+    snapshot().write(path)
+    before = path.read_bytes()
+    with pytest.raises(FileExistsError, match="s.npz is already there; add overwrite=True"):
+        snapshot(name="other").write(path)
+    assert path.read_bytes() == before
+    snapshot(name="other").write(path, overwrite=True)
+    assert Snapshot.read(path).name == "other"
 
 
 def test_another_archive_is_refused(tmp_path):

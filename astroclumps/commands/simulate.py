@@ -72,7 +72,7 @@ def _one(suite, i, folder):
     last, size, written = None, 0, set()
     for number, last in enumerate(suite.galaxy(i)):
         path = folder / f"snapshot_{number:03d}.npz"
-        last.write(path)
+        last.write(path, overwrite=True)  # the command has asked already
         size += path.stat().st_size
         written.add(path.name)
     for path in folder.iterdir():  # of a longer run before
@@ -82,5 +82,6 @@ def _one(suite, i, folder):
     write_whole(folder / "record.ecsv", lambda path: record.write(path, format="ascii.ecsv", overwrite=True))
     kinds, counts = np.unique([str(kind) for _, kind in {(row["clump"], str(row["kind"])) for row in record}], return_counts=True)
     put_in = ", ".join(f"{count} {kind}{'' if count == 1 else 's'}" for kind, count in zip(kinds, counts, strict=True)) or "no clumps"
-    what = f"{len(written)} snapshots to redshift {last.redshift:.2f}, {len(last.stars)} stars at last, {size / 1e6:.0f} MB"
+    number = f"{len(written)} snapshot{'' if len(written) == 1 else 's'}"
+    what = f"{number} to redshift {last.redshift:.2f}, {len(last.stars)} stars at last, {size / 1e6:.0f} MB"
     return f"{folder}: {what}; {put_in}"

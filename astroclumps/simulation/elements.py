@@ -95,7 +95,8 @@ def checked_elements(table: Table, kind: str, who: str) -> QTable:
     TypeError
         ``table`` is no astropy table.
     `~astroclumps.exceptions.SnapshotError`
-        A `ValueError`: a column is missing, has a wrong unit or shape, holds NaN, infinite or negative values, or an identifier twice.
+        A `ValueError`: a column is missing, has a wrong unit or shape, holds NaN, infinite or negative values, a metallicity above 1, or an
+        identifier twice.
     """
     label = f"snapshot {who!r}, {_kind(kind)}"
     if not isinstance(table, Table):
@@ -128,7 +129,7 @@ def _error(label, column, message):
 
 def _identifiers(column, label):
     if getattr(column, "mask", None) is not None and np.any(column.mask):
-        raise _error(label, "particle_id", f"has {int(np.sum(column.mask))} masked rows; identifiers cannot be missing")
+        raise _error(label, "particle_id", f"has {_count(np.sum(column.mask), 'masked row')}; identifiers cannot be missing")
     values = np.asarray(column)
     if values.ndim != 1 or values.dtype.kind not in "iu":
         found = f"{values.dtype} of shape {values.shape}"
@@ -162,7 +163,7 @@ def _quantity(column, name, label):
             raise _error(label, name, f"must be a Quantity in a unit such as {unit}, got {type(column).__name__} without unit")
         column = u.Quantity(np.asarray(column), copy=False)
     if getattr(column, "mask", None) is not None and np.any(column.mask):
-        raise _error(label, name, f"has {int(np.sum(column.mask))} masked rows; give every row a value")
+        raise _error(label, name, f"has {_count(np.sum(column.mask), 'masked row')}; give every row a value")
     if not column.unit.is_equivalent(unit):
         raise _error(label, name, f"has the unit {column.unit}; it must convert to {str(unit) or 'a plain number'}")
     wanted = (len(column), 3) if name in _VECTORS else (len(column),)
@@ -187,8 +188,22 @@ def _check_values(values, name, label):
     if not (np.isfinite(low) and np.isfinite(high)):
         bad = ~np.isfinite(values)
         rows = np.flatnonzero(bad.any(axis=1) if bad.ndim == 2 else bad)
-        raise _error(label, name, f"has {len(rows)} rows of {len(values)} that are NaN or infinite, the first is {rows[0]}")
+        are = "is" if len(rows) == 1 else "are"
+        raise _error(
+            label,
+            name,
+            f"has {_count(len(rows), 'row')} of {len(values)} that {are} NaN or infinite, the first is {rows[0]}",
+        )
+    fraction = "; it is a mass fraction, 0 to 1, not in solar units (the Sun has 0.01 to 0.02)" if name == "metallicity" else ""
     if low < 0 and name not in _SIGNED:
         rows = np.flatnonzero(values < 0)
-        first = f"row {rows[0]} with {values[rows[0]]:g} {UNITS[name]}"
-        raise _error(label, name, f"has {len(rows)} negative rows of {len(values)}, the first is {first}")
+        first = f"row {rows[0]} with {values[rows[0]]:g} {UNITS[name]}".rstrip()
+        raise _error(label, name, f"has {_count(len(rows), 'negative row')} of {len(values)}, the first is {first}{fraction}")
+    if fraction and high > 1:
+        rows = np.flatnonzero(values > 1)
+        first = f"row {rows[0]} with {values[rows[0]]:g}"
+        raise _error(label, name, f"has {_count(len(rows), 'row')} of {len(values)} above 1, the first is {first}{fraction}")
+
+
+def _count(n, what):
+    return f"{int(n)} {what}{'' if n == 1 else 's'}"

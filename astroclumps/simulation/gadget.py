@@ -41,6 +41,7 @@ def read_hdf5(
     old_star_age: u.Quantity | None = None,
     metallicity: float | None = None,
     softening: u.Quantity | None = None,
+    single_file: bool = False,
     r_vir: u.Quantity | None = None,
     axis=None,
     velocity: u.Quantity | None = None,
@@ -85,6 +86,8 @@ def read_hdf5(
         Mass fraction of metals of elements whose group states none. Default, ours: 0.01, with a warning.
     softening : `~astropy.units.Quantity` ['length'], optional
         Plummer-equivalent softening of all elements. Default: of the header where GIZMO states it for an isolated run, else unknown.
+    single_file : bool, default False
+        Take this file for the whole snapshot, although its header says that it is one of several.
     r_vir, axis, velocity : optional
         See `~astroclumps.Snapshot`.
 
@@ -120,7 +123,7 @@ def read_hdf5(
     given = {
         "cosmological": cosmological,
         "scale_factor": _epoch(scale_factor, redshift),
-        "h": h,
+        "h": _hubble(h),
         "cosmology": cosmology,
         "length_unit": _cgs(length_unit, u.cm, "length_unit", "1 * u.kpc"),
         "mass_unit": _cgs(mass_unit, u.g, "mass_unit", "1e10 * u.Msun"),
@@ -129,7 +132,7 @@ def read_hdf5(
     }
     sphere = _sphere(centre, radius)
     choices = assumptions.Choices(old_star_age=old_star_age, metallicity=metallicity, softening=softening)
-    with open_files(path) as files:
+    with open_files(path, single=single_file) as files:
         first_path, first = files[0]
         layout = layout or detect_layout(first)
         header = read_header(first, first_path, layout, given=given, choices=choices)
@@ -175,8 +178,10 @@ def _table(kind, groups, header, choices, asked):
     for group in groups:
         if not group.exists:
             if kind != "dark" and (group.expected or group.number in asked):
-                raise SnapshotError(f"{group.where()}: the group is missing, but the header counts {group.expected} of it")
+                raise SnapshotError(f"{group.where()}: the group is missing, but the header counts {group.expected or 0} of it")
             continue
+        if group.expected is not None and group.n_rows != group.expected:
+            choices.note(f"{group.name}: has {group.n_rows} rows, but NumPart_ThisFile counts {group.expected}; took the rows")
         table = QTable()
         for column in ("particle_id", "position", "velocity", "mass"):
             table[column] = group.read(column) if column == "particle_id" else group.read(column) << UNITS[column]
@@ -301,10 +306,33 @@ def _epoch(scale_factor, redshift):
     if scale_factor is not None and redshift is not None:
         raise ValueError("give scale_factor= or redshift=, not both")
     if redshift is not None:
-        scale_factor = 1 / (1 + redshift)
-    if scale_factor is not None and not (np.isfinite(scale_factor) and scale_factor > 0):
-        raise ValueError(f"the scale factor must be positive, got {scale_factor}")
+        redshift = _number(redshift, "redshift")
+        if not (np.isfinite(redshift) and redshift > -1):
+            raise ValueError(f"redshift must be above -1, so that the scale factor is positive, got {redshift:g}")
+        return 1 / (1 + redshift)
+    if scale_factor is not None:
+        scale_factor = _number(scale_factor, "scale_factor")
+        if not (np.isfinite(scale_factor) and scale_factor > 0):
+            raise ValueError(f"the scale factor must be positive, got {scale_factor:g}")
     return scale_factor
+
+
+def _hubble(h):
+    if h is None:
+        return None
+    h = _number(h, "h")
+    if not 0 < h < 10:
+        raise ValueError(f"h is the Hubble constant over 100 km/s/Mpc, positive and about 0.7, got {h:g}")
+    return h
+
+
+def _number(value, name):
+    if not isinstance(value, (str, bytes)):
+        try:
+            return float(value)
+        except (TypeError, ValueError):
+            pass
+    raise TypeError(f"{name} must be a number, got {value!r}")
 
 
 def _cgs(value, unit, name, example):

@@ -18,8 +18,8 @@ _EXACT = 2**53  # whole numbers below it fit into a double
 
 
 @contextmanager
-def open_files(path):
-    """Open all files of a snapshot: pairs of path and `h5py.File`."""
+def open_files(path, *, single=False):
+    """Open all files of a snapshot, or a single one: pairs of path and `h5py.File`."""
     import h5py
 
     with ExitStack() as stack:
@@ -31,6 +31,8 @@ def open_files(path):
                 raise SnapshotError(f"{one}: is no HDF5 file, or is damaged or truncated: {exc}") from exc
 
         path = Path(path)
+        if path.is_dir() and single:
+            raise IsADirectoryError(f"{path} is a folder; single_file=True needs a file")
         if path.is_dir():
             parts = sorted((one for one in path.iterdir() if _PART.match(one.name)), key=lambda one: int(_PART.match(one.name)[2]))
             if not parts or len({_PART.match(one.name)[1] for one in parts}) > 1:
@@ -44,13 +46,29 @@ def open_files(path):
         number = files[0][1]["Header"].attrs.get("NumFilesPerSnapshot", 1) if "Header" in files[0][1] else 1
         number = int(np.ravel(number)[0])
         match = _PART.match(str(path))
-        if number > 1 and match:
+        if number > 1 and not match and not single and not _complete(files[0][1]):
+            raise SnapshotError(
+                f"{path}: is one of {number} files of a snapshot (NumFilesPerSnapshot), but its name is not that of a part (NAME.0.hdf5), "
+                "so that the others cannot be found; give a part under its own name with all others beside it, or set single_file=True "
+                "where this file is all there is to read"
+            )
+        if number > 1 and match and not single:
             parts = [Path(f"{match[1]}{i}{match[3]}") for i in range(number)]
             missing = [one.name for one in parts if not one.exists()]
             if missing:
                 raise SnapshotError(f"{path}: is one of {number} files of a snapshot, but {', '.join(missing)} is not beside it")
             files = [files[0] if one == path else opened(one) for one in parts]
         yield files
+
+
+def _complete(file):
+    """Whether a file holds as many elements of each type as the header counts in the whole snapshot."""
+    total = np.ravel(file["Header"].attrs.get("NumPart_Total", ())).astype(np.int64)
+    high = np.ravel(file["Header"].attrs.get("NumPart_Total_HighWord", ())).astype(np.int64)
+    if len(high) == len(total):
+        total = total + (high << 32)
+    names = [f"PartType{kind}/Coordinates" for kind in range(len(total))]
+    return bool(total.any()) and total.tolist() == [file[name].shape[0] if name in file else 0 for name in names]
 
 
 class Group:
@@ -63,14 +81,14 @@ class Group:
         self.file_name = Path(files[0][0]).name
         self.keep = None
         self.parts = [(path, file[self.name]) for path, file in files if self.name in file and "Coordinates" in file[self.name]]
-        self.expected = sum(
-            int(np.ravel(file["Header"].attrs.get("NumPart_ThisFile", [0] * 7))[number : number + 1].sum()) for _, file in files
-        )
+        counts = [np.ravel(file["Header"].attrs.get("NumPart_ThisFile", ()))[number : number + 1] for _, file in files]
+        self.expected = sum(int(count[0]) for count in counts) if all(len(count) for count in counts) else None
+        self.n_rows = sum(part["Coordinates"].shape[0] for _, part in self.parts)
         for path, file in files:
             if self.name in file and "Coordinates" not in file[self.name] and len(file[self.name]):
                 raise SnapshotError(f"{path}, {self.name}: the field Coordinates is missing; there are {', '.join(file[self.name])}")
         self.exists = bool(self.parts)
-        if self.exists and self.expected and not sum(part["Coordinates"].shape[0] for _, part in self.parts):
+        if self.exists and self.expected and not self.n_rows:
             raise SnapshotError(f"{self.where('position')}: is empty, but the header counts {self.expected} of {self.name}")
         self._position, self._rows = None, [None] * len(self.parts)
         if self.exists:
@@ -182,7 +200,10 @@ class Group:
 
 
 def _rows(dataset, rows, path):
-    """The chosen rows of a dataset, in the machine's byte order."""
+    """The chosen rows of a dataset of numbers, in the machine's byte order."""
+    if dataset.dtype.kind not in "fiu":
+        what = "text" if dataset.dtype.kind in "OSU" else str(dataset.dtype)
+        raise SnapshotError(f"{path}, {dataset.name.strip('/')}: holds {what}, not numbers")
     try:
         if rows is None:
             values = dataset[()]

@@ -146,7 +146,8 @@ def read_header(file, path, layout, *, given, choices) -> Header:
     """
     if "Header" not in file:
         raise SnapshotError(f"{path}: has no group Header; found {', '.join(file) or 'nothing'}; is this a file of the Gadget family?")
-    groups = [file[name].attrs for name in _GROUPS if name in file]
+    named = {name: file[name].attrs for name in _GROUPS if name in file}
+    groups = list(named.values())
 
     def get(*names):
         for attributes in groups:
@@ -167,10 +168,12 @@ def read_header(file, path, layout, *, given, choices) -> Header:
         h = file_h if cosmological else 1.0
         if not cosmological and file_h not in (None, 0.0, 1.0):
             choices.doubt(f"HubbleParam {file_h:g} of this isolated run was not used: took lengths and masses as not per h (h=)")
-    units = _units(get, given, choices)
+    if not (np.isfinite(h) and h > 0):
+        raise SnapshotError(f"{path}, Header: HubbleParam is {h:g}, but must be positive; give h=")
+    units = _units(path, named, given, choices)
     time_unit = given["time_unit"]
     if time_unit is None:
-        in_time = get("Unit time in cgs (U_t)")
+        in_time = _unit(path, named, _UNIT_NAMES["time"], "time_unit")
         time_unit = ((in_time or units["length"] / units["velocity"]) / (1.0 if cosmological else h)) * u.s
     cosmology = given["cosmology"]
     if cosmological and cosmology is None:
@@ -250,24 +253,41 @@ def _scale_factor(path, get, cosmological, time, redshift):
     return value
 
 
-def _units(get, given, choices):
+_UNIT_NAMES = {
+    "length": ("UnitLength_in_cm", "UnitLength_In_CGS", "Unit length in cgs (U_L)"),
+    "mass": ("UnitMass_in_g", "UnitMass_In_CGS", "Unit mass in cgs (U_M)"),
+    "velocity": ("UnitVelocity_in_cm_per_s", "UnitVelocity_In_CGS"),
+    "time": ("Unit time in cgs (U_t)",),
+}
+
+
+def _unit(path, named, names, option):
+    """A code unit in cgs from the first attribute that states it; None where none does."""
+    for group, attributes in named.items():
+        for name in names:
+            if name not in attributes:
+                continue
+            value = _first(attributes, (name,))
+            if value is None or not (np.isfinite(value) and value > 0):
+                stated = np.ravel(attributes[name]).tolist() if value is None else f"{value:g}"
+                raise SnapshotError(f"{path}, {group}: {name} is {stated}, but a unit is a positive number; give {option}=")
+            return value
+    return None
+
+
+def _units(path, named, given, choices):
     """Code units of length, mass and velocity in cgs."""
-    found = {
-        "length": get("UnitLength_in_cm", "UnitLength_In_CGS", "Unit length in cgs (U_L)"),
-        "mass": get("UnitMass_in_g", "UnitMass_In_CGS", "Unit mass in cgs (U_M)"),
-        "velocity": get("UnitVelocity_in_cm_per_s", "UnitVelocity_In_CGS"),
-    }
-    time = get("Unit time in cgs (U_t)")
-    if found["velocity"] is None and found["length"] and time:
-        found["velocity"] = found["length"] / time
     usual = {"length": u.kpc.to(u.cm), "mass": 1e10 * u.Msun.to(u.g), "velocity": 1e5}
-    units = {}
-    for name, value in found.items():
-        mine = given[f"{name}_unit"]
-        units[name] = mine if mine is not None else value or usual[name]
-    if not any(found.values()) and not any(given[f"{name}_unit"] for name in usual):
+    found = {
+        name: _unit(path, named, _UNIT_NAMES[name], f"{name}_unit") if given[f"{name}_unit"] is None else given[f"{name}_unit"]
+        for name in usual
+    }
+    if found["velocity"] is None and found["length"] is not None:
+        time = _unit(path, named, _UNIT_NAMES["time"], "velocity_unit")
+        found["velocity"] = None if time is None else found["length"] / time
+    if not any(found.values()):
         choices.note("the header states no units: took Gadget's own, kpc, 1e10 Msun and km/s, where a field states none either")
-    return units
+    return {name: usual[name] if value is None else value for name, value in found.items()}
 
 
 def _cosmology(omega_m, omega_lambda, h):

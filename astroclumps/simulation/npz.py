@@ -21,7 +21,7 @@ _FORMAT = "astroclumps snapshot 1"
 _VECTORS = {"r_vir": u.kpc, "centre": u.kpc, "velocity": u.km / u.s, "axis": None, "time": u.Gyr}
 
 
-def write_npz(snapshot: Snapshot, path) -> None:
+def write_npz(snapshot: Snapshot, path, *, overwrite: bool = False) -> None:
     """Write a snapshot; `read_npz` gives the same numbers back, bit by bit.
 
     Parameters
@@ -29,16 +29,22 @@ def write_npz(snapshot: Snapshot, path) -> None:
     snapshot : `~astroclumps.Snapshot`
         What to write. Centre, axis, velocity and virial radius are kept where they were given or have been measured.
     path : path-like
-        The file, with the suffix ``.npz``; one that is there is replaced once the new one is whole.
+        The file, with the suffix ``.npz``.
+    overwrite : bool, default False
+        Replace a file that is there, once the new one is whole.
 
     Raises
     ------
+    FileExistsError
+        The file is there, and ``overwrite`` is not set.
     ValueError
         Another suffix; ``meta``, a table's ``meta`` or a column holds what cannot be kept.
     """
     path = Path(path)
     if path.suffix != ".npz":
         raise ValueError(f"snapshots are written with the suffix .npz, got {path.name!r}")
+    if path.exists() and not overwrite:
+        raise FileExistsError(f"{path} is already there; add overwrite=True to replace it")
     arrays, tables = {}, {}
     for kind in KINDS:
         table = getattr(snapshot, kind)
@@ -115,7 +121,7 @@ def read_npz(path) -> Snapshot:
     <Snapshot 'example': 600 stars, 400 gas elements, 200 dark-matter particles, redshift 2, 3.36 Gyr>
     """
     try:
-        with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
+        with open(path, "rb") as file, _archive(file, path) as archive:
             header = json.loads(archive["header"].tobytes())
             if header.get("format") != _FORMAT:
                 raise SnapshotError(f"{path}: is of the format {header.get('format')!r}, this version reads {_FORMAT!r}")
@@ -126,7 +132,8 @@ def read_npz(path) -> Snapshot:
     except SnapshotError:
         raise
     except (OSError, ValueError, KeyError, TypeError, EOFError, AttributeError, NotImplementedError, zipfile.BadZipFile, zlib.error) as exc:
-        raise SnapshotError(f"{path}: is no archive of a snapshot, or is damaged or truncated: {exc}") from exc
+        reason = "it holds Python objects, which are never opened" if "pickle" in str(exc) else exc
+        raise SnapshotError(f"{path}: is no archive of a snapshot, or is damaged or truncated: {reason}") from exc
     given = {name: value if _VECTORS[name] is None else value * _VECTORS[name] for name, value in given.items()}
     try:
         return Snapshot(
@@ -141,6 +148,16 @@ def read_npz(path) -> Snapshot:
         raise SnapshotError(f"{path}: {exc}", column=exc.column) from exc
     except (KeyError, TypeError) as exc:
         raise SnapshotError(f"{path}: lacks a part of a snapshot: {exc}") from exc
+
+
+def _archive(file, path):
+    """The archive that an open file is, without any pickle."""
+    start = file.read(4)
+    if start not in (b"PK\x03\x04", b"PK\x05\x06"):
+        found = "it is no archive of NumPy" if start else "the file is empty"
+        raise SnapshotError(f"{path}: is no archive of a snapshot: {found}; choose another reader, such as format='hdf5'")
+    file.seek(0)
+    return np.load(file, allow_pickle=False)
 
 
 def _table(archive, kind, described, path):
@@ -170,7 +187,5 @@ def _cosmology(described):
     made = getattr(cosmology, described["class"], None)
     if not (isinstance(made, type) and issubclass(made, cosmology.FLRW)):
         raise TypeError(f"no cosmology of the class {described['class']!r}")
-    values = {
-        name: value if unit is None else value * u.Unit(unit) for name, (value, unit) in described["parameters"].items()
-    }
+    values = {name: value if unit is None else value * u.Unit(unit) for name, (value, unit) in described["parameters"].items()}
     return made(name=described["name"], **values)

@@ -96,8 +96,8 @@ class Snapshot:
     TypeError
         An argument has a wrong type, or lacks its unit.
     `~astroclumps.exceptions.SnapshotError`
-        A `ValueError`: a column is missing, has a wrong unit, NaN, infinite or negative values, or an identifier twice; or there is
-        neither a star nor gas. The message names snapshot, type and column.
+        A `ValueError`: a column is missing, has a wrong unit, NaN, infinite or negative values, a metallicity above 1, or an
+        identifier twice; or there is neither a star nor gas. The message names snapshot, type and column.
 
     Notes
     -----
@@ -225,22 +225,26 @@ class Snapshot:
             raise PluginError(f"simulation reader {name!r} must return a Snapshot, got {type(made).__name__}")
         return made
 
-    def write(self, path) -> None:
+    def write(self, path, *, overwrite: bool = False) -> None:
         """Write everything to one NumPy archive, from which `read` gets the same numbers back.
 
         Parameters
         ----------
         path : path-like
-            The file, with the suffix ``.npz``; one that is there is replaced.
+            The file, with the suffix ``.npz``.
+        overwrite : bool, default False
+            Replace a file that is there.
 
         Raises
         ------
+        FileExistsError
+            The file is there, and ``overwrite`` is not set.
         ValueError
             Another suffix, or ``meta`` holds what JSON cannot.
         """
         from .npz import write_npz
 
-        write_npz(self, path)
+        write_npz(self, path, overwrite=overwrite)
 
     def rotated(self, matrix: np.ndarray) -> "Snapshot":
         """The same galaxy, turned about the origin of its coordinates.
@@ -348,7 +352,8 @@ def _quantity(value, unit, name, shape, positive=False):
         )
     value = value.to(unit).astype(float)
     if value.shape != shape or not np.isfinite(value).all() or (positive and not value > 0):
-        raise ValueError(f"{name} must be {'finite and positive' if positive else 'finite'} and have the shape {shape}, got {value}")
+        kind = "finite and positive" if positive else "finite"
+        raise ValueError(f"{name} must be {f'{kind}, with the shape {shape}' if shape else f'one number, {kind}'}, got {value}")
     return value
 
 
