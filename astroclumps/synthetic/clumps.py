@@ -16,7 +16,7 @@ MEMBER_COLUMNS = 11  # time of capture and its duration, semi-axis, two directio
 _MASSES = (10**6.5, 10**9.5)  # METHODS 1
 _SLOPE = -1.8  # dN/dM, 'slightly shallower than -2' (METHODS 1)
 _RADIUS = (0.150, 10**7.5, 0.30, 0.13)  # kpc at a mass, exponent, scatter in dex; typical radii are about 180 pc (paper section 3.1.2)
-_EFFICIENCY = (0.033, 0.12)  # star formation per free-fall time, 0.03-0.04 (METHODS 1), and scatter in dex
+_EFFICIENCY = (0.036, 0.12)  # star formation per free-fall time, 0.03-0.04 (METHODS 1), and scatter in dex
 _LIMIT = (2.25, 0.23)  # VELA's own limit (40 km/s) and V_SN (18 km/s) enclose the factor; scatter in dex (ours)
 _TIDES = (1.0, 0.12)  # of the tidal radius, that a clump must fit into; scatter in dex (ours)
 _MIGRATION = (7.0, 11.0)  # dynamical times R_d/V of the way in, '8-10' (METHODS 1)
@@ -87,7 +87,7 @@ def clump_traits(rng: np.random.Generator, mass: float) -> dict:
         "migration": float(rng.uniform(*_MIGRATION)),
         "cusp": float(rng.uniform(1.3, 2.4)),
         "outflow": float(rng.uniform(0.6, 2.2)),
-        "wait": float(rng.uniform(3.0, 12.0)),
+        "wait": float(rng.uniform(4.0, 12.0)),
     }
 
 

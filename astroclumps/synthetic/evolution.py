@@ -318,8 +318,8 @@ class Evolution:
         wanted = self.rng.poisson(max(self.disc.sfr * dt / b.particle_mass, 0.0)) - self._formed
         if wanted <= 0 or not len(rows):
             return
-        # the gas has a scale length of R_d/3: with this weight stars form as the power 1.8 of its density
-        weight = np.where(b.thin[rows], 1.0, _THICK_SFR) * gas.boost[gas.free] ** 1.2 * np.exp(-2.3 * b.elements[rows, RG] / self.disc.r_d)
+        # the gas has a scale length of R_d/3: with this weight stars form as the power 2 of its density
+        weight = np.where(b.thin[rows], 1.0, _THICK_SFR) * gas.boost[gas.free] ** 1.2 * np.exp(-3.0 * b.elements[rows, RG] / self.disc.r_d)
         key = self.rng.exponential(1, len(rows)) / weight
         wanted = min(wanted, len(rows) // 2)
         new = rows[np.argpartition(key, wanted)[:wanted]]

@@ -166,7 +166,7 @@ def sample_baryons(rng, disc, potential, *, n_stars, start, end, universe_age) -
     n_thin = round(n_gas * thin_share)
     thin_gas = _planar(rng, _exponential(rng, n_thin, scale, edge), 0.06, disc.thin, 1.0, potential, 0.5 * disc.r_d)
     thick_gas = _planar(rng, _exponential(rng, n_gas - n_thin, scale, edge), 0.15, thick, 0.3, potential)
-    falling = _planar(rng, _exponential(rng, n_fall, 0.95 * scale, edge), 0.06, disc.thin, 1.0, potential, 0.5 * disc.r_d)
+    falling = _planar(rng, _exponential(rng, n_fall, 0.85 * scale, edge), 0.06, disc.thin, 1.0, potential, 0.5 * disc.r_d)
     fall_thin = rng.random(n_fall) < _FALL_THIN
     falling[~fall_thin, ZA] *= thick / disc.thin
     for layer in (thick_gas, falling):  # what is far above the plane is not above the centre

@@ -145,7 +145,7 @@ def draw_properties(rng: np.random.Generator, *, scale_factor: float, duration: 
     h_d = r_d * near(*_HD_RD)
     axis = rng.normal(size=3)
     gas_share = ratio / (1 + ratio)
-    clumpiness = 5.0 * (gas_share / 0.33) ** 0.7 * (gas_mass / 3e9) ** 0.4 * 10 ** rng.normal(0, 0.15)
+    clumpiness = 4.8 * (gas_share / 0.33) ** 0.7 * (gas_mass / 3e9) ** 0.4 * 10 ** rng.normal(0, 0.15)
     return DiscProperties(
         star_mass=star_mass,
         gas_mass=gas_mass,
@@ -157,7 +157,7 @@ def draw_properties(rng: np.random.Generator, *, scale_factor: float, duration: 
         sfr=sfr,
         bulge_fraction=near(0.28, 0.2, 0.08, 0.6),
         bulge_radius=near(0.055, 0.12, 0.03, 0.1) * r_d,
-        star_scale=float(rng.uniform(0.42, 0.68)),
+        star_scale=float(rng.uniform(0.36, 0.58)),
         thin=near(0.19, 0.1, 0.13, 0.3) * h_d,
         star_height=near(0.10, 0.12, 0.05, 0.18) * r_d,
         gas_oh=float(_GAS_OH[0] + _GAS_OH[1] * log_mass + rng.normal(0, _GAS_OH[2])),
