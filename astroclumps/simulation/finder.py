@@ -91,14 +91,14 @@ class ClumpFinder3D:
         (ours). The grid holds this cylinder, and three sigma of the background more on all sides.
     max_memory : `~astropy.units.Quantity` ['data quantity'] or int, optional
         Memory in bytes that the grid may take, beside the particles. Where it is not enough, the grid is worked on in slabs, with the
-        same result. Default: no limit.
+        same result. Default: no slabs, and no more than the machine's physical memory (2**40 bytes where that is not known; ours).
     ex_situ_overdensity : float, default 0.5
         Overdensity of dark matter above which a clump fell in (ours).
 
     Raises
     ------
     TypeError
-        An argument lacks its unit.
+        An argument lacks its unit, or is of another kind.
     ValueError
         An argument is out of range.
 
@@ -160,6 +160,8 @@ class ClumpFinder3D:
                 raise ValueError(f"{name} is a whole number, at least {least}, got {value!r}")
         if self.connectivity not in (6, 18, 26):
             raise ValueError(f"connectivity must be 6 (faces), 18 (edges) or 26 (corners), got {self.connectivity!r}")
+        if not isinstance(self.unbind, bool | np.bool_):
+            raise TypeError(f"unbind must be True or False, got {self.unbind!r}")
         extent = tuple(float(value) for value in np.ravel(self.extent))
         if len(extent) != 2 or not all(np.isfinite(value) and value > 0 for value in extent):
             raise ValueError(f"extent must be a radius in R_d and a half-thickness in H_d, such as (1, 3), got {self.extent!r}")
@@ -184,19 +186,22 @@ class ClumpFinder3D:
         -------
         clumps : `~astropy.table.QTable`
             Stage ``found`` of `astroclumps.catalog`, by decreasing mass. Positions are relative to ``snapshot.centre``, velocities to
-            ``snapshot.velocity``, both along the axes of the box.
+            ``snapshot.velocity``, both along the axes of the box. ``meta["outside_extent"]`` is the number of regions that were left out
+            because their densest cell lies outside the cylinder of ``extent``, before ``min_elements`` is asked.
         star_labels : int32 array, shape (n_stars,)
             The ``id`` of each star's clump, 0 for none; in the order of ``snapshot.stars``.
 
         Raises
         ------
+        TypeError
+            ``snapshot`` is something else.
         ValueError
-            The default background is narrower than two cells, or the grid needs more than ``max_memory``.
+            The default background is narrower than two cells, or the grid needs more than ``max_memory``, or than the machine has.
 
         Warns
         -----
         NoClumpsWarning
-            Nothing was found.
+            Nothing was found; with the number of regions that were left out, and why.
         """
         measured, _, _ = self._find(snapshot)
         return measured.table, _star_labels(measured, len(snapshot.stars))
@@ -216,7 +221,7 @@ class ClumpFinder3D:
 
         Raises
         ------
-        ValueError
+        TypeError, ValueError
             See `find`.
 
         Warns
@@ -239,6 +244,10 @@ class ClumpFinder3D:
         return Finding(measured.table, _star_labels(measured, len(snapshot.stars)), labels.reshape(grid.shape), delta, grid)
 
     def _find(self, snapshot):
+        from .snapshot import Snapshot
+
+        if not isinstance(snapshot, Snapshot):
+            raise TypeError(f"the finder takes an astroclumps.Snapshot (files are read by Snapshot.read), got {repr(snapshot)[:200]}")
         fwhm, centre = self._fwhm(snapshot), snapshot.centre.to_value(u.kpc)
         cell = self.cell_size.to_value(u.kpc)
         corner = None if self.origin is None else self.origin.to_value(u.kpc) - centre
@@ -269,10 +278,17 @@ class ClumpFinder3D:
             unbind=self.unbind,
             ex_situ_overdensity=self.ex_situ_overdensity,
         )
-        self._note(measured.table, snapshot, grid, fwhm, dense.n_outside)
+        outside = dense.n - regions.n
+        self._note(measured.table, snapshot, grid, fwhm, dense.n_outside, outside)
         if not len(measured.table):
-            left_out = f"; {regions.n} regions have fewer than {self.min_elements} stars and gas elements" if regions.n else ""
-            warnings.warn(f"ClumpFinder3D found no clumps in {snapshot.name!r}{left_out}", NoClumpsWarning, stacklevel=3)
+            why = ""
+            if outside:
+                lie = "region lies" if outside == 1 else "regions lie"
+                why = f"; {outside} {lie} outside extent=({self.extent[0]:g}, {self.extent[1]:g}) of R_d and H_d"
+                why += ": set a larger extent to look there"
+            if regions.n:
+                why += f"; {regions.n} regions have fewer than {self.min_elements} stars and gas elements"
+            warnings.warn(f"ClumpFinder3D found no clumps in {snapshot.name!r}{why}", NoClumpsWarning, stacklevel=3)
         return measured, regions, grid
 
     def _in_reach(self, dense, grid, snapshot):
@@ -320,7 +336,7 @@ class ClumpFinder3D:
             raise ValueError(f"max_memory must be positive, got {self.max_memory!r}")
         return limit
 
-    def _note(self, table, snapshot, grid, fwhm, outside):
+    def _note(self, table, snapshot, grid, fwhm, outside, beyond):
         """Write down how the table was made."""
         from astroclumps import __version__
 
@@ -332,6 +348,7 @@ class ClumpFinder3D:
         table.meta["grid_origin"] = f"{' '.join(repr(float(value)) for value in corner)} kpc in the box"
         table.meta["background_fwhm"] = f"{float(fwhm)!r} kpc"
         table.meta["outside_grid"] = f"{outside[0]} of the cold mass's particles, {outside[1]} stars"
+        table.meta["outside_extent"] = beyond
         catalog.add_history(table, f"{self!r}; astroclumps {__version__}; snapshot {snapshot.name}")
 
 

@@ -1,5 +1,6 @@
 """`Grid`: cubic cells around a galaxy; mass onto them, and particles in labelled ones (METHODS 1)."""
 
+import math
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
@@ -83,7 +84,7 @@ class Grid:
     @property
     def n_cells(self) -> int:
         """Number of cells."""
-        return int(np.prod(self.shape, dtype=np.int64))
+        return math.prod(self.shape)
 
 
 class Deposit(NamedTuple):

@@ -4,6 +4,7 @@ The background needs the whole field, but only as sums on a coarse lattice; so e
 that go through the face between two slabs are joined, so that slabs change nothing.
 """
 
+import os
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -13,10 +14,12 @@ from .grid import Grid, deposit
 from .smoothing import Smoothing
 from .threads import n_threads, parts, run
 
-__all__ = ["DenseRegions", "Particles", "dense_regions", "label", "working_memory"]
+__all__ = ["DenseRegions", "Particles", "dense_regions", "label", "machine_memory", "working_memory"]
 
 _BLOCK = 32  # planes that a slab is made of
 _SORTED = 50_000_000  # bytes in which particles are sorted
+_LARGEST = 2**40  # bytes that a grid may take where the system does not tell how much memory it has (ours)
+_UNITS = ("byte", "kbyte", "Mbyte", "Gbyte", "Tbyte", "Pbyte", "Ebyte")
 
 
 class Particles(NamedTuple):
@@ -78,6 +81,15 @@ def working_memory(grid: Grid, sigma: float, planes: int) -> int:
     return int(2 * coarse + max(8 * slab + max(turning, _SORTED), (8 if planes < grid.shape[0] else 0) * slab + 5 * slab))
 
 
+def machine_memory() -> int:
+    """Bytes of physical memory; 2**40 where the system does not tell."""
+    try:
+        n_bytes = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, OSError, ValueError):  # Windows has no sysconf, others may lack the names
+        return _LARGEST
+    return n_bytes if n_bytes > 0 else _LARGEST
+
+
 def dense_regions(
     fields: tuple[list[Particles], list[Particles]],
     grid: Grid,
@@ -108,7 +120,7 @@ def dense_regions(
     centre : array, shape (3,), optional
         See `~astroclumps.simulation.grid.deposit`.
     max_memory : int, optional
-        Bytes to work in. Default: as many as one slab needs.
+        Bytes to work in. Default: as many as one slab needs, if the machine has them (`machine_memory`).
 
     Returns
     -------
@@ -117,7 +129,7 @@ def dense_regions(
     Raises
     ------
     ValueError
-        The thinnest slabs need more than ``max_memory``.
+        The thinnest slabs need more than ``max_memory``; or, without one, the whole grid more than the machine has.
     """
     planes = _planes(grid, sigma, max_memory)
     smoothing = Smoothing(sigma=sigma, shape=grid.shape)
@@ -196,16 +208,30 @@ def label(cell: np.ndarray, shape: tuple[int, int, int], connectivity: int) -> t
 def _planes(grid, sigma, max_memory):
     """Thickness of the slabs: all planes, or a multiple of 32."""
     n = grid.shape[0]
-    if max_memory is None or working_memory(grid, sigma, n) <= max_memory:
+    limit = machine_memory() if max_memory is None else max_memory
+    needed = working_memory(grid, sigma, n)
+    if needed <= limit:
         return -(-n // _BLOCK) * _BLOCK
-    for planes in range(n // _BLOCK * _BLOCK, 0, -_BLOCK):
-        if working_memory(grid, sigma, planes) <= max_memory:
-            return planes
-    least = working_memory(grid, sigma, _BLOCK) / 1e6
+    least = working_memory(grid, sigma, _BLOCK)
+    if max_memory is not None and least <= limit:
+        return next(planes for planes in range(-(-n // _BLOCK) * _BLOCK, 0, -_BLOCK) if working_memory(grid, sigma, planes) <= limit)
+    what = f"a grid of {' x '.join(map(str, grid.shape))} cells needs at least"
+    if max_memory is not None:
+        raise ValueError(
+            f"{what} {_size(least)}, more than max_memory={_size(limit)}; allow more, or take larger cells or a smaller extent"
+        )
     raise ValueError(
-        f"a grid of {' x '.join(map(str, grid.shape))} cells needs at least {least:.0f} Mbyte, more than max_memory={max_memory / 1e6:.0f} "
-        "Mbyte; allow more, or take larger cells or a smaller extent"
+        f"{what} {_size(needed)}, more than the {_size(limit)} of this machine; take larger cells or a smaller extent, or set max_memory "
+        f"to work in slabs, to {_size(least)} or more"
     )
+
+
+def _size(n_bytes):
+    """Bytes for the reader, rounded up to three digits, such as 2.51 Gbyte."""
+    digits = len(str(n_bytes))
+    coarse = 10 ** max(0, digits - 3)
+    unit = min((digits - 1) // 3, len(_UNITS) - 1)
+    return f"{-(-n_bytes // coarse) * coarse / 1000**unit:g} {_UNITS[unit]}"
 
 
 def _fill(mass, fields, grid, slab, centre):
