@@ -193,9 +193,9 @@ def class_tables(tables, records, own):
                     not number
                     or fact is None
                     or fact["kind"] == "satellite"
-                    or not fact["longevity"]
+                    or fact["longevity"] not in CLASSES
                     or fact["mass"] < MASSIVE
-                    or str(row["longevity"]) == ""
+                    or str(row["longevity"]) not in CLASSES
                 ):
                     continue
                 if min(fact["seen"]) == 0 or max(fact["seen"]) == last:

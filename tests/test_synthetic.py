@@ -213,14 +213,14 @@ def test_record_is_of_the_galaxy_alone(snapshots):
 
 
 def test_clumps_are_kept_or_dissolved_by_their_own_rule():
-    from astroclumps.synthetic.clumps import clump_masses, clump_traits, v_circ
+    from astroclumps.synthetic.clumps import SEEN, clump_masses, clump_traits, v_circ
 
     rng = np.random.default_rng(1)
     kept = {}
-    for mass in (3e6, 3e7, 3e8):
+    for mass in (3e6, 3e7, 1e9):
         traits = [clump_traits(rng, mass) for _ in range(400)]
-        kept[mass] = np.mean([v_circ(mass, one["radius"]) > one["v_limit"] for one in traits])
-    assert kept[3e6] < 0.2 < kept[3e7] < 0.85 < kept[3e8]  # massive ones are kept, but none by its mass alone
+        kept[mass] = np.mean([v_circ(mass, SEEN * one["radius"]) > one["v_limit"] for one in traits])
+    assert kept[3e6] < 0.1 < kept[3e7] < 0.6 < 0.8 < kept[1e9]  # massive ones are kept, but none by its mass alone
     masses = clump_masses(rng, 4000)
     assert masses.min() >= 10**6.5
     assert masses.max() <= 10**9.5
