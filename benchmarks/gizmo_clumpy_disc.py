@@ -271,6 +271,8 @@ def main():
     parser.add_argument("data", type=Path)
     parser.add_argument("--out", type=Path)
     given = parser.parse_args()
+    if not any(given.data.glob("snapshot_*.hdf5")):
+        parser.error(f"no snapshot_*.hdf5 in {given.data}; give the folder of the run's snapshots")
     snapshots = read_all(given.data)
     start = time.perf_counter()
     reference = find_all(snapshots, **REFERENCE_SETTINGS)

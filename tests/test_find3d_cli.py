@@ -93,6 +93,10 @@ def test_the_tree_and_the_links_are_those_of_the_tracker(files, tmp_path):
     clumps = catalog.read(tmp_path / "out" / "clumps.ecsv")
     tree, links = (QTable.read(tmp_path / "out" / f"{name}.ecsv") for name in ("tree", "links"))
     assert tree.colnames == ["id", "descendant", "main"]
+    described = catalog.read(tmp_path / "out" / "links.ecsv")
+    assert described.colnames == links.colnames
+    assert all(described[name].info.description for name in described.colnames)
+    assert "of the later clump" in tree["descendant"].info.description
     assert tree["descendant"].tolist() == clumps["descendant"].tolist()
     assert len(links) == 4
     assert (links["gap"] == 1).all()
@@ -143,6 +147,8 @@ def test_centre_and_virial_radius_are_set_for_all_or_one_each(files, tmp_path, m
     assert [one.r_vir.value for one in seen] == [40, 41, 42]
     assert run("find3d", files, "--r-vir", "40,41", *common) == 2
     assert "--r-vir is given once for all snapshots or once for each; there are 3 snapshots, 2 given" in error_line(capsys)
+    assert run("find3d", files / "snap_8.npz", "--r-vir", "40,41", *common) == 2
+    assert "there is 1 snapshot, 2 given" in error_line(capsys)
 
 
 def test_folders_and_patterns_are_sorted_by_number_and_lists_are_kept(files, tmp_path, capsys):
@@ -190,6 +196,29 @@ def test_a_run_that_fails_leaves_earlier_results_alone(files, tmp_path, capsys):
     assert "broken.npz" in error_line(capsys)
     assert {path.name for path in out.iterdir()} == TABLES
     assert (out / "clumps.ecsv").read_bytes() == before
+
+
+def test_a_run_that_fails_leaves_no_folder_that_it_made(files, tmp_path, capsys):
+    (tmp_path / "broken.npz").write_bytes(b"PK\x03\x04 and no more")
+    assert run("find3d", tmp_path / "broken.npz", "-o", tmp_path / "a" / "b", "--no-figures", "-q") == 1
+    assert "broken.npz" in error_line(capsys)
+    assert not (tmp_path / "a").exists()
+    (tmp_path / "mine").mkdir()
+    assert run("find3d", tmp_path / "broken.npz", "-o", tmp_path / "mine" / "b", "--no-figures", "-q") == 1
+    assert list((tmp_path / "mine").iterdir()) == []
+
+
+def test_a_folder_without_snapshots_is_told_with_what_it_holds(tmp_path, capsys):
+    (tmp_path / "empty").mkdir()
+    assert run("find3d", tmp_path / "empty", "-o", tmp_path / "out") == 1
+    assert f"no snapshots in {tmp_path / 'empty'}: the folder is empty" in error_line(capsys)
+    for number in range(5):
+        (tmp_path / "suite" / f"galaxy_{number:03d}").mkdir(parents=True)
+    assert run("find3d", tmp_path / "suite", "-o", tmp_path / "out") == 1
+    text = error_line(capsys)
+    assert "it holds only the folders galaxy_000, galaxy_001, galaxy_002 and 2 more; give the snapshots of one galaxy, such as" in text
+    assert text.endswith(f"{tmp_path / 'suite' / 'galaxy_000'}")
+    assert not (tmp_path / "out").exists()
 
 
 def test_nothing_found_is_no_error(tmp_path, capsys):

@@ -59,8 +59,7 @@ def find3d(args) -> int:
     figures = not args.no_figures and _figures()
     half_width = _half_width(args.half_width)
     check_folder(folder, overwrite=args.overwrite, names=_existing(folder))
-    folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder, prefix=".partial-") as partial, tracker, _once_each():
+    with _made(folder), tempfile.TemporaryDirectory(dir=folder, prefix=".partial-") as partial, tracker, _once_each():
         seen, maps = [], []
         for number, path in enumerate(snapshots):
             start = time.perf_counter()
@@ -230,6 +229,20 @@ def _write(folder, partial, tracked, tracker, maps, title):
     for path in labels:
         path.replace(folder / path.name)
     return [*writers, *(path.name for path in labels)]
+
+
+@contextlib.contextmanager
+def _made(folder):
+    """Make a folder; after a failure what was made and is empty goes again."""
+    new = [path for path in (folder, *folder.parents) if not path.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        yield
+    except BaseException:
+        with contextlib.suppress(OSError):  # it is not empty
+            for path in new:
+                path.rmdir()
+        raise
 
 
 @contextlib.contextmanager

@@ -39,7 +39,7 @@ def paths(args) -> list[Path]:
     for text in args.snapshot:
         path = Path(text)
         if path.is_dir():
-            found += _inside(path)
+            found += _inside(path, getattr(args, "reader", None))
         elif path.exists() or not glob.has_magic(text):
             found.append(path)
         else:
@@ -71,7 +71,7 @@ def reader_options(args, n: int) -> list[dict]:
     made = [dict(common) for _ in range(n)]
     for option, name, values in (("--centre", "centre", centres), ("--r-vir", "r_vir", radii)):
         if len(values) not in (0, 1, n):
-            raise UsageError(f"{option} is given once for all snapshots or once for each; there are {n} snapshots, {len(values)} given")
+            raise UsageError(f"{option} is given once for all snapshots or once for each; {_number(n)}, {len(values)} given")
         for i, one in enumerate(made if values else ()):
             one[name] = values[i if len(values) == n else 0] * u.kpc
     return made
@@ -93,13 +93,34 @@ def read(path: Path, reader: str | None, options: dict):
     return snapshot.replace(**late) if late else snapshot
 
 
-def _inside(folder):
+def _number(n):
+    return "there is 1 snapshot" if n == 1 else f"there are {n} snapshots"
+
+
+def _inside(folder, reader=None):
     """The snapshots in a folder; the folder itself where it holds the parts of one, or what only its reader knows."""
     files = sorted((path for path in folder.iterdir() if path.suffix.lower() in _SUFFIXES and path.name[0] != "."), key=_natural)
     parts = [_PART.fullmatch(path.name) for path in files]
-    if not files or (len({part and part[1] for part in parts}) == 1 and parts[0]):
+    if not files:
+        _check_folder(folder, reader)
+        return [folder]
+    if len({part and part[1] for part in parts}) == 1 and parts[0]:
         return [folder]
     return files
+
+
+def _check_folder(folder, reader):
+    """Raise an error if a folder without files of snapshots can be none itself either."""
+    inside = sorted((path for path in folder.iterdir() if path.name[0] != "."), key=_natural)
+    if not inside:
+        raise FileNotFoundError(f"no snapshots in {folder}: the folder is empty")
+    if reader is not None or not all(path.is_dir() for path in inside):
+        return  # one that a code writes as a folder: its reader tells
+    names = ", ".join(path.name for path in inside[:3]) + (f" and {len(inside) - 3} more" if len(inside) > 3 else "")
+    raise FileNotFoundError(
+        f"no snapshots in {folder}: it holds only the folder{'' if len(inside) == 1 else 's'} {names}; give the snapshots of one galaxy, "
+        f"such as {inside[0]}"
+    )
 
 
 def _natural(path):

@@ -6,6 +6,18 @@ from astropy.table import QTable
 __all__ = ["edges", "graph", "links_by_gap", "tree"]
 
 _FEW = 5  # stars; links that rest on no more are counted apart (METHODS 1)
+_DESCRIPTIONS = {
+    "id": "Node: number of the clump in the run",
+    "progenitor": "Node of the earlier clump",
+    "descendant": "Node of the later clump; 0: none",
+    "main": "1 where the earlier clump is the main progenitor of the later one",
+    "gap": "Snapshots from one clump to the other; 1: neighbours",
+    "n_shared": "Stars that both clumps have",
+    "shared": "Part of the progenitor's stars that both clumps have, by number",
+    "n_main": "Links to main progenitors",
+    "n_merged": "Links to other progenitors",
+    "n_few": f"Links to main progenitors that rest on at most {_FEW} stars",
+}
 
 
 def tree(tracked: QTable) -> QTable:
@@ -23,7 +35,7 @@ def tree(tracked: QTable) -> QTable:
     """
     rows = tracked[tracked["track"] > 0]
     made = QTable({"id": rows["node"], "descendant": rows["descendant"], "main": rows["main"]})
-    made["id"].info.description = "Node: number of the clump in the run"
+    _describe(made)
     made.meta["history"] = list(tracked.meta.get("history", []))
     return made
 
@@ -44,7 +56,7 @@ def edges(tracked: QTable, n_shared: np.ndarray, gap: np.ndarray) -> QTable:
         A row a link: ``progenitor``, ``descendant`` (nodes), ``main``, ``gap``, ``n_shared``, ``shared`` (part of the progenitor's stars).
     """
     has = np.asarray(tracked["descendant"]) > 0
-    return QTable(
+    made = QTable(
         {
             "progenitor": np.asarray(tracked["node"])[has],
             "descendant": np.asarray(tracked["descendant"])[has],
@@ -54,6 +66,7 @@ def edges(tracked: QTable, n_shared: np.ndarray, gap: np.ndarray) -> QTable:
             "shared": n_shared[has] / np.asarray(tracked["n_stars"])[has],
         }
     )
+    return _describe(made)
 
 
 def links_by_gap(links: QTable) -> QTable:
@@ -78,7 +91,7 @@ def links_by_gap(links: QTable) -> QTable:
     def median(name):
         return np.array([np.median(links[name][rows]) if rows.any() else np.nan for rows in of_main])
 
-    return QTable(
+    made = QTable(
         {
             "gap": gaps,
             "n_main": np.array([rows.sum() for rows in of_main], dtype=np.int64),
@@ -88,6 +101,16 @@ def links_by_gap(links: QTable) -> QTable:
             "shared": median("shared"),
         }
     )
+    _describe(made)
+    for name in ("n_shared", "shared"):
+        made[name].info.description += ", median over the main links"
+    return made
+
+
+def _describe(table):
+    for name in table.colnames:
+        table[name].info.description = _DESCRIPTIONS[name]
+    return table
 
 
 def graph(tracked: QTable, links: QTable):

@@ -203,7 +203,7 @@ class ClumpTracker:
         run, forest = self._run, self._run.forest
         n = forest.n_nodes
         if n == 0:
-            warnings.warn(f"no clumps in {len(run.tables)} snapshots to track", NoClumpsWarning, stacklevel=2)
+            warnings.warn(f"no clumps in {_snapshots(run)} to track", NoClumpsWarning, stacklevel=2)
         new = catalog.make_table("tracked", n)
         filled = [table for table in run.tables if len(table)]
         found = vstack(filled, join_type="inner", metadata_conflicts="silent") if filled else catalog.make_table("found")
@@ -216,7 +216,7 @@ class ClumpTracker:
         same = {key: value for key, value in first.items() if all(table.meta.get(key) == value for table in run.tables)}
         out.meta.update({key: value for key, value in same.items() if key != "snapshot"})
         out.meta["history"] = list(dict.fromkeys(line for table in run.tables for line in table.meta.get("history", [])))
-        catalog.add_history(out, f"{self!r} of astroclumps {_version()} on {len(run.tables)} snapshots")
+        catalog.add_history(out, f"{self!r} of astroclumps {_version()} on {_snapshots(run)}")
         if n:
             self._fill(out)
         return out
@@ -322,6 +322,11 @@ class ClumpTracker:
             description = out[name].info.description
             out[name] = values
             out[name].info.description = description
+
+
+def _snapshots(run):
+    n = len(run.tables)
+    return f"{n} snapshot{'' if n == 1 else 's'}"
 
 
 def _version():
