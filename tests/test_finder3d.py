@@ -336,22 +336,6 @@ def test_the_extent_chooses_where_to_look():
     np.testing.assert_allclose(np.sort(found["r_norm"][found["n_stars"] > 500]), radius[:2], atol=0.02)
 
 
-def test_hot_gas_makes_no_clump_and_belongs_to_it_all_the_same():
-    rng = np.random.default_rng(0)
-    ball = rng.normal((2, 1, 0), 0.08, (3000, 3))
-    old = star_table(disc_positions(200_000), age=3 * u.Gyr)
-    hot = gas_table(np.concatenate([disc_positions(200_000, seed=1), ball]), temperature=1e6 * u.K)
-    cold = gas_table(np.concatenate([disc_positions(200_000, seed=1), ball]))
-    old["age"][::2] = 50 * u.Myr
-    with pytest.warns(NoClumpsWarning):
-        ClumpFinder3D(background_fwhm=1 * u.kpc).find(galaxy(old, hot))
-    assert ClumpFinder3D(background_fwhm=1 * u.kpc).find(galaxy(old, cold))[0]["n_gas"][0] > 2000
-    young = star_table(np.concatenate([disc_positions(200_000), ball]))
-    clumps, _ = ClumpFinder3D(background_fwhm=1 * u.kpc).find(galaxy(young, hot))
-    assert clumps["n_gas"][0] > 2000
-    assert clumps["mass_cold"][0] == 0
-
-
 def test_dark_matter_in_the_cells_is_counted(small):
     snapshot, expected = small
     place = np.column_stack([expected.clumps[f"peak_{axis}"].value[:1] for axis in "xyz"])

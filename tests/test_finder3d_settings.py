@@ -6,7 +6,7 @@ import re
 import astropy.units as u
 import numpy as np
 import pytest
-from simulated_galaxies import disc_positions, galaxy, star_table
+from simulated_galaxies import disc_positions, galaxy, gas_table, star_table
 
 from astroclumps import ClumpFinder3D
 from astroclumps.catalog import Flag3D
@@ -109,6 +109,22 @@ def test_a_mass_in_the_middle_of_a_cell_fills_one_cell_and_is_not_found():
     assert one["n_cells"][0] == 1
     moved = ClumpFinder3D(background_fwhm=1 * u.kpc, origin=(middle + 0.035) * u.kpc).find(snapshot)[0]
     assert list(moved["n_cells"]) == [8]
+
+
+def test_hot_gas_makes_no_clump_and_belongs_to_it_all_the_same():
+    rng = np.random.default_rng(0)
+    ball = rng.normal((2, 1, 0), 0.08, (3000, 3))
+    old = star_table(disc_positions(200_000), age=3 * u.Gyr)
+    hot = gas_table(np.concatenate([disc_positions(200_000, seed=1), ball]), temperature=1e6 * u.K)
+    cold = gas_table(np.concatenate([disc_positions(200_000, seed=1), ball]))
+    old["age"][::2] = 50 * u.Myr
+    with pytest.warns(NoClumpsWarning):
+        ClumpFinder3D(background_fwhm=1 * u.kpc).find(galaxy(old, hot))
+    assert ClumpFinder3D(background_fwhm=1 * u.kpc).find(galaxy(old, cold))[0]["n_gas"][0] > 2000
+    young = star_table(np.concatenate([disc_positions(200_000), ball]))
+    clumps, _ = ClumpFinder3D(background_fwhm=1 * u.kpc).find(galaxy(young, hot))
+    assert clumps["n_gas"][0] > 2000
+    assert clumps["mass_cold"][0] == 0
 
 
 # memory
