@@ -144,6 +144,13 @@ def link_table(tables, records):
                 family = other == number or one["parent"] == other or two["into"] == number
                 total["made"] += 1
                 total["made, right"] += family
+        found = set(zip(table["clump"].tolist(), table["snapshot"].tolist(), strict=True))
+        size = dict(zip(table["snapshot"].tolist(), table["disc_r_d"].tolist(), strict=True))
+        seen = record[(record["assembled"] >= 0.5) & (record["n_stars"] >= 10) & (record["mass"].value >= MASSIVE)]
+        for row in seen[np.isin(seen["kind"], ("clump", "remnant"))]:
+            if row["r_cyl"].value < size.get(int(row["snapshot"]), 0.0):
+                total["there"] += 1
+                total["found"] += (int(row["clump"]), int(row["snapshot"])) in found
         last = {}
         for row in rows[np.lexsort([-rows["n_stars"], rows["snapshot"]])]:
             number, index = int(row["clump"]), int(row["snapshot"])
@@ -155,8 +162,14 @@ def link_table(tables, records):
             if number not in last or last[number][0] < index:
                 last[number] = (index, int(row["node"]))
     return [
-        ("", "links", "right", "share"),
+        ("", "number", "right", "share"),
         ("links that the tracker made", total["made"], total["made, right"], f"{total['made, right'] / max(total['made'], 1):.1%}"),
+        (
+            "bound clumps above 1e7 Msun with 10 stars inside R_d, found",
+            total["there"],
+            total["found"],
+            f"{total['found'] / max(total['there'], 1):.1%}",
+        ),
         ("links of bound clumps that there are", total["true"], total["true, made"], f"{total['true, made'] / max(total['true'], 1):.1%}"),
     ]
 
