@@ -165,8 +165,8 @@ def _numbers(table):
     total = discs["disc_sfr"].sum()
     made["share of SFR in in-situ clumps"] = share(inside["sfr"].value.sum(), total)
     made["share of SFR in all clumps off centre"] = share(alive["sfr"].value.sum(), total)
-    ratio = {name: t["sfr"].value / t["disc_sfr"] for name, t in (("SLC", slc), ("sf", sf))}
-    made["SLC: median SFR over disc's"] = middle(ratio["SLC"], ".2e")
+    ratio = {name: t["sfr"].value / np.where(t["disc_sfr"] > 0, t["disc_sfr"], np.nan) for name, t in (("SLC", slc), ("sf", sf))}
+    made["SLC: median SFR over disc's"] = middle(ratio["SLC"][np.isfinite(ratio["SLC"])], ".2e")
     if len(sf) and len(slc):
         positive = ratio["SLC"][ratio["SLC"] > 0]
         made["sfZLC: SFR over disc's, dex below SLC"] = f"{np.median(np.log10(positive)) - np.median(np.log10(ratio['sf'])):.2f}"
@@ -191,5 +191,5 @@ def _numbers(table):
     )
     made["gas fraction of the disc"] = middle(discs["disc_gas_fraction"])
     made["H_d/R_d"] = middle(discs["disc_h_d"] / discs["disc_r_d"])
-    made["M_gas/SFR (Gyr)"] = middle(discs["disc_mass"] * discs["disc_gas_fraction"] / discs["disc_sfr"] / 1e9)
+    made["M_gas/SFR (Gyr)"] = middle(discs["disc_mass"] * discs["disc_gas_fraction"] / np.maximum(discs["disc_sfr"], 1e-3) / 1e9)
     return made

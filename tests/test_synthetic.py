@@ -93,7 +93,7 @@ def test_new_stars_are_no_older_than_the_step(snapshots):
 
 
 def test_number_of_stars_is_about_what_was_asked_for(snapshots):
-    assert len(snapshots[-1].stars) == pytest.approx(STARS, rel=0.15)  # satellites come on top
+    assert 0.9 * STARS < len(snapshots[-1].stars) < 1.5 * STARS  # satellites come on top
 
 
 @pytest.mark.parametrize("i", [0, 1, 2])

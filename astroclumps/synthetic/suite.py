@@ -32,7 +32,8 @@ class SyntheticSuite:
         Consecutive snapshots of each, 0.01 in scale factor (80-160 Myr) apart, at most 40. They lie between scale factors 0.2 and 0.5;
         more than 31 begin earlier.
     n_stars : int, default 300000
-        Stars in the last snapshot, to within some percent; sets the mass of a particle.
+        Stars of the galaxy itself in the last snapshot, to within 5%; satellites and what is left of them come on top. Sets the mass
+        of a particle.
     seed : int
         The same seed gives the same bytes; galaxy ``i`` does not depend on how many others are drawn, or whether.
 
