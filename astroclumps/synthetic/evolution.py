@@ -55,7 +55,7 @@ class Evolution:
         self._births = np.sort(rng.uniform(start, end, n))
         self._masses = clump_masses(rng, n, low=low, high=max(min(10**9.5, _LARGEST * disc.gas_mass), 2 * low))
         names = ("omega", "kappa", "nu", "momentum")
-        self._tables = np.array([potential._tables[name] for name in names])
+        self._tables = np.array([potential.tables[name] for name in names])
         self._formed = 0  # stars that clumps formed in this step
 
     # ---- where particles are
@@ -302,7 +302,7 @@ class Evolution:
         b = self.baryons
         made = np.empty((len(rows), b.elements.shape[1]))
         spread = 10 ** self.rng.normal(0, _SPREAD, (len(rows), 2))
-        radii = self.potential._tables["log_radius"]
+        radii = self.potential.tables["log_radius"]
         elements_from(position, velocity, t, _LOOSE_ARM, self.arms.at(t), radii, self._tables, spread, made)
         b.elements[rows] = made
         b.fall[rows] = 0

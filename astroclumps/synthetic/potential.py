@@ -44,6 +44,11 @@ class Potential:
         Msun, Hernquist scale in kpc.
     disc_mass, disc_scale, disc_height : float
         Stars and gas; Msun, scale length and height in kpc.
+
+    Attributes
+    ----------
+    tables : dict of ndarray
+        ``omega``, ``kappa``, ``nu`` (per Gyr) and ``momentum`` (kpc2/Gyr) of circular orbits against ``log_radius``.
     """
 
     halo_mass: float
@@ -54,7 +59,7 @@ class Potential:
     disc_mass: float
     disc_scale: float
     disc_height: float
-    _tables: dict = field(init=False, repr=False)
+    tables: dict = field(init=False, repr=False)
 
     def __post_init__(self):
         radius = np.geomspace(0.02, 4 * self.r_vir, 2000)
@@ -69,7 +74,7 @@ class Potential:
             "nu": np.sqrt(nu2),
             "momentum": np.maximum.accumulate(radius**2 * np.sqrt(omega2)),
         }
-        object.__setattr__(self, "_tables", tables)
+        object.__setattr__(self, "tables", tables)
 
     def mass(self, radius):
         """Mass inside a sphere, Msun."""
@@ -82,7 +87,7 @@ class Potential:
         return self.halo_mass * halo + self.bulge_mass * bulge + self.disc_mass * (1 - (1 + x) * np.exp(-x))
 
     def _look_up(self, name, radius):
-        return np.interp(np.log(np.maximum(radius, 0.02)), self._tables["log_radius"], self._tables[name])
+        return np.interp(np.log(np.maximum(radius, 0.02)), self.tables["log_radius"], self.tables[name])
 
     def frequencies(self, radius):
         """Angular, radial and vertical frequency at a radius, per Gyr."""
@@ -94,7 +99,7 @@ class Potential:
 
     def guiding_radius(self, momentum):
         """Radius of the circular orbit with an angular momentum (kpc2/Gyr)."""
-        return np.exp(np.interp(momentum, self._tables["momentum"], self._tables["log_radius"]))
+        return np.exp(np.interp(momentum, self.tables["momentum"], self.tables["log_radius"]))
 
     def tidal_radius(self, mass, radius):
         """Jacobi radius of a body of some mass on a circular orbit, kpc."""

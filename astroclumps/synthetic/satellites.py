@@ -7,7 +7,7 @@ import numpy as np
 from .clumps import Body, Path
 from .orbits import phase_space
 from .particles import Baryons, sample_dark, spheroidal
-from .potential import Potential
+from .potential import G, Potential
 from .relations import DiscProperties
 
 __all__ = ["DarkMatter", "add_satellites"]
@@ -135,7 +135,7 @@ def add_satellites(rng, disc, potential, baryons: Baryons, dark: DarkMatter, *, 
             made.members[:, 2] = radius
             order = np.argsort(np.argsort(radius))
             inside = held * (order + 1) / len(rows)
-            made.members[:, 9] = np.sqrt(4.4985e-6 * inside / np.maximum(radius, 0.03) ** 3)
+            made.members[:, 9] = np.sqrt(G * inside / np.maximum(radius, 0.03) ** 3)
             return made
 
         dark_mass = stars * rng.uniform(*_DARK)
