@@ -7,7 +7,7 @@ __all__ = ["MOFFAT_BETA", "moffat", "transfer_function"]
 MOFFAT_BETA = 3.0
 """Exponent of the Moffat profile that blurs the mocks (ours).
 
-Real HST PSFs have more light in their wings: within 0.18 arcsec (3 px of 0.06") the TinyTim and measured CANDELS PSFs hold 10-15%
+Real HST PSFs have more light in their wings: within 0.18 arcsec (3 px of 0.06") the TinyTim and measured CANDELS PSFs hold 14-25%
 less (ACS) and 15-28% less (WFC3) than this profile of the same FWHM. Photometry takes another exponent for them.
 """
 
