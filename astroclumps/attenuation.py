@@ -8,12 +8,7 @@ __all__ = ["CURVES", "calzetti", "curve", "dust_emission", "milky_way", "smc"]
 
 _R_V = 4.05
 _R_V_MILKY_WAY = 3.1
-# Gordon et al. (2003), Table 4, SMC Bar: 1/micron and A(lambda) / A(V)
-_SMC_X = np.array([0.455, 0.606, 0.8, 1.235, 1.538, 1.818, 2.273, 2.703, *np.arange(3.375, 8.7, 0.25)])
-_SMC_A = np.array(
-    [0.11, 0.169, 0.25, 0.567, 0.801, 1.0, 1.374, 1.672, 2.0, 2.22, 2.428, 2.661, 2.947, 3.161, 3.293, 3.489, 3.637, 3.866, 4.013, 4.243,
-     4.472, 4.776, 5.0, 5.272, 5.575, 5.795, 6.074, 6.297, 6.436, 6.992]
-)  # fmt: skip
+_INFRARED_INDEX = 1.61  # of 1/wavelength, Cardelli et al. (1989)
 
 
 def calzetti(wavelength):
@@ -56,7 +51,8 @@ def calzetti(wavelength):
 def milky_way(wavelength):
     """Extinction of the diffuse Milky Way relative to the V band: Cardelli, Clayton & Mathis (1989) with R_V = 3.1.
 
-    Holds from 0.1 to 3.3 micron and is continued as power laws beyond: constant below 0.1 micron, index -1.61 above.
+    That of `dust_extinction <https://dust-extinction.readthedocs.io>`_ (``CCM89``), which holds from 0.1 to 3.33 micron; continued beyond
+    (ours): constant below 0.1 micron, a power law of index -1.61 above 3.33 micron.
 
     Parameters
     ----------
@@ -74,27 +70,17 @@ def milky_way(wavelength):
     >>> milky_way([1500.0, 2175.0, 5500.0, 20000.0]).round(2)
     array([2.66, 3.19, 1.  , 0.13])
     """
-    with np.errstate(divide="ignore"):
-        x = np.clip(1e4 / np.asarray(wavelength, dtype=float), 0.0, 10.0)
-    y, far = x - 1.82, np.maximum(x - 5.9, 0.0)
-    a = np.polyval([0.32999, -0.77530, 0.01979, 0.72085, -0.02427, -0.50447, 0.17699, 1.0], y)
-    b = np.polyval([-2.09002, 5.30260, -0.62251, -5.38434, 1.07233, 2.28305, 1.41338, 0.0], y)
-    a_uv = 1.752 - 0.316 * x - 0.104 / ((x - 4.67) ** 2 + 0.341) - 0.04473 * far**2 - 0.009779 * far**3
-    b_uv = -3.090 + 1.825 * x + 1.206 / ((x - 4.62) ** 2 + 0.263) + 0.2130 * far**2 + 0.1207 * far**3
-    z = x - 8.0
-    a_fuv, b_fuv = np.polyval([-0.070, 0.137, -0.628, -1.073], z), np.polyval([0.374, -0.420, 4.257, 13.670], z)
-    infrared = x**1.61
-    parts = [x < 1.1, x < 3.3, x < 8.0]
-    a = np.select(parts, [0.574 * infrared, a, a_uv], a_fuv)
-    b = np.select(parts, [-0.527 * infrared, b, b_uv], b_fuv)
-    return a + b / _R_V_MILKY_WAY
+    from dust_extinction.parameter_averages import CCM89
+
+    return _continued(CCM89(Rv=_R_V_MILKY_WAY), wavelength)
 
 
 def smc(wavelength):
     """Extinction of the bar of the Small Magellanic Cloud relative to the V band: the mean of Gordon et al. (2003).
 
-    Straight lines between their points from 0.116 to 2.2 micron; the last one goes on to 0.1 micron, a power law of index
-    -1.61 beyond 2.2 micron (ours).
+    That of `dust_extinction <https://dust-extinction.readthedocs.io>`_ (``G03_SMCBar``): a smooth curve, within 6% of the published points
+    and of lines between them from 0.1 to 2.2 micron. It holds from 0.1 to 3.33 micron and is continued beyond (ours): constant below 0.1
+    micron, a power law of index -1.61 above 3.33 micron.
 
     Parameters
     ----------
@@ -112,11 +98,20 @@ def smc(wavelength):
     >>> smc([1500.0, 5500.0]).round(1)
     array([4.8, 1. ])
     """
+    from dust_extinction.averages import G03_SMCBar
+
+    return _continued(G03_SMCBar(), wavelength)
+
+
+def _continued(model, wavelength):
+    """A curve of dust_extinction, which raises outside its range, continued beyond it."""
+    import astropy.units as u
+
     with np.errstate(divide="ignore"):
-        x = np.clip(1e4 / np.asarray(wavelength, dtype=float), 0.0, 10.0)
-    slope = (_SMC_A[-1] - _SMC_A[-2]) / (_SMC_X[-1] - _SMC_X[-2])
-    inside = np.interp(x, _SMC_X, _SMC_A)
-    return np.select([x < _SMC_X[0], x > _SMC_X[-1]], [_SMC_A[0] * (x / _SMC_X[0]) ** 1.61, _SMC_A[-1] + slope * (x - _SMC_X[-1])], inside)
+        x = np.asarray(1e4 / np.asarray(wavelength, dtype=float))
+    low, high = (float(end) for end in model.x_range)
+    inside = np.asarray(model(np.clip(x.ravel(), low, high) / u.um), dtype=float).reshape(x.shape)
+    return np.where(x < low, inside * (x / low) ** _INFRARED_INDEX, inside)
 
 
 CURVES = {"calzetti": calzetti, "milky way": milky_way, "smc": smc}

@@ -160,6 +160,35 @@ def test_the_milky_way_has_its_bump_and_the_smc_none():
     assert attenuation.smc(1600.0) > 1.5 * attenuation.milky_way(1600.0)
 
 
+def test_the_milky_way_is_the_published_formula():
+    # Cardelli et al. (1989), eqs. 2-5, far ultraviolet: x = 9 per micron; infrared: a = 0.574 x^1.61, b = -0.527 x^1.61
+    a, b = -1.073 - 0.628 + 0.137 - 0.070, 13.670 + 4.257 - 0.420 + 0.374
+    assert attenuation.milky_way(1e4 / 9) == pytest.approx(a + b / 3.1, rel=1e-12)
+    for x in (0.2, 0.5, 1.0):  # the first of them is continued
+        assert attenuation.milky_way(1e4 / x) == pytest.approx((0.574 - 0.527 / 3.1) * x**1.61, rel=1e-12)
+
+
+def test_the_smc_goes_through_the_published_points():
+    # Gordon et al. (2003), Table 4, SMC Bar: 1/micron and A(lambda) / A(V); the smooth curve is up to 6% off in the far ultraviolet
+    near = {0.455: 0.11, 0.606: 0.169, 0.8: 0.25, 1.235: 0.567, 1.538: 0.801, 1.818: 1.0, 2.273: 1.374, 2.703: 1.672}
+    far = {3.375: 2.0, 4.125: 2.661, 4.875: 3.293, 5.625: 3.866, 6.375: 4.472, 7.125: 5.272, 7.875: 6.074, 8.375: 6.436, 8.625: 6.992}
+    for x, value in near.items():
+        assert attenuation.smc(1e4 / x) == pytest.approx(value, rel=1e-3)
+    for x, value in far.items():
+        assert attenuation.smc(1e4 / x) == pytest.approx(value, rel=0.06)
+
+
+@pytest.mark.parametrize("name", ["milky way", "smc"])
+def test_curves_are_continued_beyond_their_range(name):
+    curve = attenuation.curve(name)
+    assert curve(500.0) == curve(1000.0)
+    edge = 1e4 / 0.3
+    assert curve(edge * 1.0001) == pytest.approx(curve(edge * 0.9999), rel=1e-2)
+    assert curve(2 * edge) / curve(edge) == pytest.approx(2**-1.61)
+    assert curve(np.full((2, 3), 5500.0)).shape == (2, 3)
+    assert curve(5500.0).shape == ()
+
+
 @pytest.mark.parametrize(
     ("bad", "error", "message"),
     [
