@@ -1,8 +1,10 @@
 """What is done to a noiseless image before a network sees it (paper sections 3.2.1 and 3.2.2)."""
 
+from dataclasses import dataclass
+
 import numpy as np
 
-__all__ = ["add_sky", "dihedral", "hide_patch", "lose_bands"]
+__all__ = ["Augmentation", "add_sky", "dihedral", "hide_patch", "lose_bands", "scatter_light"]
 
 
 def dihedral(arrays, *, rng):
@@ -92,3 +94,92 @@ def lose_bands(n_bands, *, rng, probability=0.25, keep=3):
         lost = rng.permutation(n_bands)[: rng.integers(1, min(3, n_bands - keep) + 1)]
         present[lost] = False
     return present
+
+
+def scatter_light(image, *, rng, flux=0.0, colour=0.0, blur=0.0):
+    """A noiseless image as it would be at another brightness, with other colours and a wider PSF.
+
+    Parameters
+    ----------
+    image : ndarray of float32, shape (band, y, x)
+    rng : `numpy.random.Generator`
+    flux : float, default 0
+        Scatter in dex of a factor common to all bands, so that the depth varies.
+    colour : float, default 0
+        Scatter in dex of a factor of each band, common to all its pixels.
+    blur : float, default 0
+        Largest standard deviation in pixels of a Gaussian that half of the images are blurred with.
+
+    Returns
+    -------
+    image : ndarray of float32, shape (band, y, x)
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from astroclumps.training.augment import scatter_light
+    >>> image = np.ones((2, 8, 8), dtype=np.float32)
+    >>> bool((scatter_light(image, rng=np.random.default_rng(0)) == image).all())
+    True
+    """
+    factor = 10 ** (rng.normal(0, flux) + rng.normal(0, colour, len(image)))
+    image = image * factor.astype(np.float32)[:, None, None]
+    if rng.random() < 0.5 and blur > 0:
+        from scipy.ndimage import gaussian_filter
+
+        sigma = rng.uniform(0, blur)
+        image = gaussian_filter(image, (0, sigma, sigma), mode="nearest", truncate=3)
+    return image
+
+
+@dataclass(frozen=True, kw_only=True)
+class Augmentation:
+    """What is varied in the images that a U-Net is trained on, so that it holds on galaxies and images unlike its own.
+
+    Parameters
+    ----------
+    flux, colour, blur : float
+        See `scatter_light` (all ours).
+    background, depth : float
+        See `add_sky`.
+    lose : float
+        Probability that bands are lost (`lose_bands`).
+    hide : float
+        Probability that a patch is hidden (`hide_patch`; paper section 3.2.1).
+    """
+
+    flux: float = 0.15
+    colour: float = 0.05
+    blur: float = 1.0
+    background: float = 0.15
+    depth: float = 0.1
+    lose: float = 0.25
+    hide: float = 1.0
+
+    def __call__(self, image, target, sky, *, rng):
+        """Input and target of the U-Net for one noiseless image.
+
+        Parameters
+        ----------
+        image : ndarray of float32, shape (band, y, x)
+            uJy.
+        target : ndarray of float32, shape (y, x)
+        sky : `~astroclumps.mock.sky.SkyModel`
+        rng : `numpy.random.Generator`
+
+        Returns
+        -------
+        stretched : ndarray of float32, shape (band, y, x)
+        target : ndarray of float32, shape (y, x)
+        """
+        from astroclumps.detection.stretch import stretch
+
+        image, target = dihedral([image, target], rng=rng)
+        image = scatter_light(image, rng=rng, flux=self.flux, colour=self.colour, blur=self.blur)
+        if rng.random() < self.hide:
+            hide_patch(image, rng=rng)
+        image = add_sky(image, sky, rng=rng, background=self.background, depth=self.depth)
+        present = lose_bands(len(image), rng=rng, probability=self.lose)
+        stretched = stretch(image)
+        stretched[~present] = 0
+        return stretched, target

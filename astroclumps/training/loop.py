@@ -110,9 +110,9 @@ class TrainingLoop:
     folder : path-like
         Where checkpoints lie; a run that finds one goes on from it.
     make_batch : callable
-        See `BatchSource`; gives (inputs, targets).
-    validate : callable
-        ``validate(network) -> dict``; the entry ``score`` is maximised.
+        See `BatchSource`; gives (inputs, targets). Targets below 0 are left out of the loss.
+    validate : callable or None
+        ``validate(network) -> dict``; the entry ``score`` is maximised. None: the last step counts.
     seed : int
         Seed of the batches; the network is to be made with its own.
     n_steps : int
@@ -123,6 +123,8 @@ class TrainingLoop:
         Steps between validations, which are also the checkpoints.
     patience : int, optional
         Stop after so many validations without a better score. None: never.
+    stop : int, optional
+        Stop at this step of the schedule. None: at its end.
     n_workers : int, default 1
         Processes that make batches; 0 makes them in the training process.
     bfloat16 : bool, default True
@@ -132,13 +134,14 @@ class TrainingLoop:
     """
 
     def __init__(
-        self, network, folder, *, make_batch, validate, seed, n_steps, learning_rate=1e-3, every=500, patience=None,
+        self, network, folder, *, make_batch, validate, seed, n_steps, learning_rate=1e-3, every=500, patience=None, stop=None,
         n_workers=1, bfloat16=True, progress=False,
     ):  # fmt: skip
         self.network, self.validate = network, validate
         self.checkpoint = Checkpoint(folder)
         self.source = BatchSource(make_batch, seed=seed, n_steps=n_steps)
         self.seed, self.n_steps, self.every, self.patience = int(seed), int(n_steps), int(every), patience
+        self.stop = self.n_steps if stop is None else min(int(stop), self.n_steps)
         self.learning_rate, self.n_workers, self.bfloat16, self.progress = learning_rate, n_workers, bfloat16, progress
         self.optimiser = torch.optim.Adam(network.parameters(), lr=learning_rate)
 
@@ -169,18 +172,18 @@ class TrainingLoop:
                 f"{self.checkpoint.folder} holds a run with {state['settings']}, this one has {settings}; go on with the same settings, or "
                 "choose another folder"
             )
-        done = state["step"] >= self.n_steps or self._tired(state)
+        done = state["step"] >= self.stop or self._tired(state)
         if not done:
             loader = torch.utils.data.DataLoader(
-                self.source, batch_size=None, sampler=range(state["step"], self.n_steps), num_workers=self.n_workers,
+                self.source, batch_size=None, sampler=range(state["step"], self.stop), num_workers=self.n_workers,
                 prefetch_factor=4 if self.n_workers else None,
             )  # fmt: skip
             losses, started = [], time.perf_counter()
-            bar = tqdm(loader, initial=state["step"], total=self.n_steps, disable=not self.progress)
+            bar = tqdm(loader, initial=state["step"], total=self.stop, disable=not self.progress)
             for inputs, targets in bar:
                 losses.append(self._step(state["step"], inputs, targets))
                 state["step"] += 1
-                if state["step"] % self.every == 0 or state["step"] == self.n_steps:
+                if state["step"] % self.every == 0 or state["step"] == self.stop:
                     self._mark(state, losses, started)
                     losses, started = [], time.perf_counter()
                     if self._tired(state):
@@ -200,7 +203,8 @@ class TrainingLoop:
         inputs = inputs.to(memory_format=torch.channels_last)
         with torch.autocast("cpu", torch.bfloat16, enabled=self.bfloat16):
             logits = self.network(inputs)
-        loss = torch.nn.functional.binary_cross_entropy_with_logits(logits.float(), targets)
+        counted = (targets >= 0).float()
+        loss = torch.nn.functional.binary_cross_entropy_with_logits(logits.float(), targets.clamp(min=0), weight=counted)
         self.optimiser.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
@@ -210,7 +214,7 @@ class TrainingLoop:
     def _mark(self, state, losses, started):
         self.network.eval()
         entry = {"step": state["step"], "loss": float(np.mean(losses)), "seconds": round(time.perf_counter() - started, 1)}
-        entry |= self.validate(self.network)
+        entry |= {"score": float(state["step"])} if self.validate is None else self.validate(self.network)
         state["history"].append(entry)
         log.info("%s", entry)
         if entry["score"] > state["best"]:

@@ -1,0 +1,228 @@
+"""One fold of the U-Net on simulated galaxies: trained, its threshold chosen, and its held-out galaxies searched."""
+
+import json
+import logging
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from astroclumps.detection.sources import extract
+from astroclumps.detection.stretch import STRETCH
+
+from .augment import Augmentation
+from .blends import PIXEL, TruthRule
+from .card import write_weights
+from .dataset import MockSet
+from .folds import RELEASE, Folds
+from .galaxy_detector import MASSIVE, GalaxyBatches, GalaxyValidation, probability_maps, train_galaxy_detector
+from .galaxy_set import GalaxySet
+from .predictions import Predictions
+
+__all__ = ["FOLD_UNET", "fold_files", "images_of", "keep_recipe", "start_weights", "train_unet_fold"]
+
+log = logging.getLogger(__name__)
+
+FOLD_UNET = "unet-synthetic"
+"""Name of the weights."""
+
+NOISE_SEED = 1001
+"""Seed of the noise of held-out images, the same for all folds and both networks."""
+
+_LEAST_SCORE = 0.1  # of what predictions keep
+
+
+def fold_files(out, kind, fold):
+    """Weights file, predictions and folder of checkpoints of a fold.
+
+    Examples
+    --------
+    >>> from astroclumps.training.fold_unet import fold_files
+    >>> [path.name for path in fold_files("runs", "unet", 2)]
+    ['fold-2.safetensors', 'predictions-fold-2.npz', 'fold-2']
+    """
+    folder = Path(out) / kind
+    return folder / f"fold-{fold}.safetensors", folder / f"predictions-fold-{fold}.npz", folder / f"fold-{fold}"
+
+
+def images_of(galaxies, numbers, *, most=None):
+    """Numbers of the images of some galaxies in a set; evenly thinned to at most ``most``."""
+    index = np.flatnonzero(np.isin(galaxies.galaxy, numbers))
+    if most is not None and len(index) > most:
+        index = index[np.arange(most) * len(index) // most]
+    return index
+
+
+def keep_recipe(folder, recipe):
+    """Write down what a folder of checkpoints is for; a ValueError where it is for something else."""
+    path = Path(folder) / "recipe.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(recipe, sort_keys=True, indent=1, default=str)
+    if path.exists():
+        before, now = json.loads(path.read_text()), json.loads(text)
+        other = sorted(key for key in {*before, *now} if before.get(key) != now.get(key))
+        if other:
+            told = ", ".join(f"{key} {before.get(key)!r} instead of {now.get(key)!r}" for key in other)
+            raise ValueError(f"{folder} holds a run with {told}; go on with the same settings, or choose another folder")
+    path.write_text(text)
+
+
+def start_weights(start, *, kind):
+    """Tensors and card of weights to start from; (None, None) for None or 'none'."""
+    from astroclumps import weights
+
+    return (None, None) if start in (None, "none") else weights.load(start, kind=kind)
+
+
+def train_unet_fold(
+    out, data, *, fold, start="unet-sersic", filters=None, n_steps=6000, batch_size=16, learning_rate=None, every=250, patience=8,
+    sf_zlc="all", min_snr=5.0, min_contrast=0.1, purity=0.9, min_mass=MASSIVE, mix=None, mix_share=0.3, n_main=4, n_grouped=4,
+    n_validation=4, validation_images=300, augmentation=None, seed=0, n_workers=1, progress=False, version="1.0",
+):  # fmt: skip
+    """Train the U-Net of one fold and search the galaxies that it never saw.
+
+    Step, pixel floor and threshold are chosen on the validation galaxies of the fold. The release (``fold='all'``) has none: it takes the
+    median step and threshold and the commonest floor of the folds, which must be there.
+
+    Parameters
+    ----------
+    out : path-like
+        Folder of all folds: ``unet/fold-K.safetensors``, ``unet/predictions-fold-K.npz`` and checkpoints in ``unet/fold-K``.
+    data : path-like or `~astroclumps.training.galaxy_set.GalaxySet`
+        The set, or its folder.
+    fold : int or 'all'
+        See `~astroclumps.training.folds.Folds`.
+    start : str, default 'unet-sersic'
+        Weights to start from, name or file; 'none' starts from random numbers.
+    filters : int, optional
+        Filters of the first block; default those of ``start``, 16 without.
+    n_steps, batch_size : int
+        Length of the schedule, and images a step.
+    learning_rate : float, optional
+        Largest; default 5e-4, 1e-3 without ``start`` (ours).
+    every, patience : int
+        Steps between validations, and after how many without a better score the run ends.
+    sf_zlc, min_snr, min_contrast
+        Which clumps are asked for; see `~astroclumps.training.blends.TruthRule`.
+    purity : float, default 0.9
+        On the validation galaxies, at the threshold.
+    min_mass : float, default 10**7.5
+        Msun; of the clumps whose completeness is maximised.
+    mix : path-like, optional
+        Folder of Sersic mocks that ``mix_share`` of the images are taken from.
+    mix_share : float, default 0.3
+    n_main, n_grouped, n_validation : int
+        See `~astroclumps.training.folds.Folds`.
+    validation_images : int, default 300
+        At most so many, evenly thinned.
+    augmentation : `~astroclumps.training.augment.Augmentation`, optional
+    seed, n_workers, progress
+        See `~astroclumps.training.loop.TrainingLoop`.
+    version : str
+
+    Returns
+    -------
+    path : `~pathlib.Path`
+        The weights file.
+    """
+    galaxies = data if isinstance(data, GalaxySet) else GalaxySet(data)
+    folds = Folds.from_set(galaxies, n_main=n_main, n_grouped=n_grouped, n_validation=n_validation)
+    weights_file, predictions_file, folder = fold_files(out, "unet", fold)
+    rule = TruthRule(sf_zlc=sf_zlc, min_snr=min_snr, min_contrast=min_contrast)
+    augmentation = augmentation or Augmentation()
+    tensors, card = start_weights(start, kind="unet")
+    shape = {"filters": 16, "levels": 3} if card is None else {k: card["architecture"][k] for k in ("filters", "levels")}
+    if filters not in (None, shape["filters"]):
+        if card is not None:
+            raise ValueError(f"the weights to start from have {shape['filters']} filters, not {filters}; start='none' starts without them")
+        shape["filters"] = filters
+    rate = learning_rate or (1e-3 if card is None else 5e-4)
+    told = {
+        "fold": fold, "start": "none" if card is None else f"{card['name']} {card['version']}", **shape, "n_steps": n_steps,
+        "batch_size": batch_size, "learning_rate": rate, "every": every, "patience": patience, **asdict(rule), "purity": purity,
+        "min_mass": min_mass, "mix": mix is not None, "mix_share": mix_share if mix is not None else 0, "seed": seed,
+        "held_out": list(folds.held_out(fold)), "validation": list(folds.validation(fold)), "training": list(folds.training(fold)),
+        "augmentation": asdict(augmentation),
+    }  # fmt: skip
+    keep_recipe(folder, told)
+    if weights_file.exists() and (fold == RELEASE or predictions_file.exists()):
+        log.info("%s is done", weights_file)
+        return weights_file
+    index = images_of(galaxies, folds.training(fold))
+    batches = GalaxyBatches(galaxies, index, batch_size, rule, augmentation, None if mix is None else MockSet(mix), mix_share)
+    log.info("fold %s: %d images to train on, held out %s", fold, len(index), folds.held_out(fold))
+    options = {"n_steps": n_steps, "learning_rate": rate, "n_workers": n_workers, "progress": progress, "every": min(every, n_steps)}
+    train = {"batches": batches, "seed": seed, "start": tensors, **shape, **options}
+    if fold == RELEASE:
+        chosen = _of_folds(out, folds)
+        network, history = train_galaxy_detector(folder, validate=None, stop=chosen["step"], **train)
+    else:
+        check = GalaxyValidation(
+            galaxies, images_of(galaxies, folds.validation(fold), most=validation_images), seed=seed + 1, rule=rule, purity=purity,
+            min_mass=min_mass,
+        )  # fmt: skip
+        network, history = train_galaxy_detector(folder, validate=check, patience=patience, **train)
+        # floor and threshold must fit the float32 arithmetic that detectors use
+        chosen = {"step": max(history, key=lambda entry: entry["score"])["step"], **check.choose(check.maps(network, bfloat16=False))}
+        if not np.isfinite(chosen["threshold"]):
+            raise ValueError(f"no threshold gives a purity of {purity} on the validation galaxies of fold {fold}; train longer or lower it")
+    told |= {"best_step": chosen["step"], "steps_run": history[-1]["step"], "n_images": len(index)}
+    told |= {"seconds": round(sum(entry["seconds"] for entry in history)), "torch": torch.__version__}
+    chosen_on = {f"validation_{k}": round(chosen[k], 4) for k in ("completeness", "purity", "per_image")}
+    name = FOLD_UNET if fold == RELEASE else f"{FOLD_UNET}-fold-{fold}"
+    write_weights(
+        weights_file, network, kind="unet", shape=(1, len(galaxies.bands), 64, 64), name=name, version=version,
+        architecture={"channels": len(galaxies.bands), **shape}, bands=list(galaxies.bands), pixel_scale=PIXEL, stretch=STRETCH,
+        threshold=round(chosen["threshold"], 4), floor=chosen["floor"], max_missing_bands=3, held_out=chosen_on, recipe=told,
+        trained_on=f"{len(np.unique(galaxies.galaxy[index]))} simulated galaxies of a synthetic suite, {len(index)} mock images"
+        + ("" if mix is None else f", and Sersic mocks in {mix_share:.0%} of the batches"),
+    )  # fmt: skip
+    if fold != RELEASE:
+        predict(galaxies, images_of(galaxies, folds.held_out(fold)), network, chosen).save(predictions_file)
+    return weights_file
+
+
+def predict(galaxies, index, network, chosen) -> Predictions:
+    """Search noisy images with a network.
+
+    Parameters
+    ----------
+    galaxies : `~astroclumps.training.galaxy_set.GalaxySet`
+    index : ndarray of int
+        Images.
+    network : torch.nn.Module
+    chosen : dict
+        ``floor`` and ``threshold``, as a model card has them.
+
+    Returns
+    -------
+    Predictions
+    """
+    rows = []
+    for i, probability in zip(index, probability_maps(network, galaxies, index, seed=NOISE_SEED), strict=True):
+        x, y, score, *_ = extract(probability, threshold=min(chosen["floor"], chosen["threshold"]))
+        rows += [(i, a, b, s) for a, b, s in zip(x, y, score, strict=True) if s >= min(_LEAST_SCORE, chosen["threshold"])]
+    image, x, y, score = np.array(rows, dtype=float).reshape(-1, 4).T
+    image = image.astype(int)
+    return Predictions(
+        image=image, galaxy=galaxies.galaxy[image], index=galaxies.index[image], x=x, y=y, score=score,
+        threshold=np.full(len(image), round(chosen["threshold"], 4)), images=index, galaxies=galaxies.galaxy[index], seed=NOISE_SEED,
+    )  # fmt: skip
+
+
+def _of_folds(out, folds):
+    """Step, floor and threshold of the release: medians of the folds."""
+    from astroclumps import weights
+
+    files = [fold_files(out, "unet", fold)[0] for fold in folds]
+    missing = [file.name for file in files if not file.exists()]
+    if missing:
+        raise FileNotFoundError(f"the release takes step and threshold from the folds; {', '.join(missing)} missing in {files[0].parent}")
+    cards = [weights.card(file) for file in files]
+    floors = [card["floor"] for card in cards]
+    held_out = {k: float(np.mean([card["held_out"][f"validation_{k}"] for card in cards])) for k in ("completeness", "purity", "per_image")}
+    return {
+        "step": int(np.median([card["recipe"]["best_step"] for card in cards])), "floor": max(sorted(set(floors)), key=floors.count),
+        "threshold": float(np.median([card["threshold"] for card in cards])), **held_out,
+    }  # fmt: skip

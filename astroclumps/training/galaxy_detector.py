@@ -1,0 +1,176 @@
+"""Training of the U-Net on images of simulated galaxies."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+
+from astroclumps.detection.network import UNet
+from astroclumps.detection.sources import extract
+from astroclumps.detection.stretch import stretch
+
+from .augment import Augmentation
+from .blends import TruthRule
+from .detector import FLOORS
+from .loop import TrainingLoop
+from .ranking import rank
+
+__all__ = ["MASSIVE", "GalaxyBatches", "GalaxyValidation", "probability_maps", "train_galaxy_detector"]
+
+MASSIVE = 10**7.5
+"""Least baryonic mass in Msun of the clumps that the completeness is counted for (METHODS 3)."""
+
+
+@dataclass
+class GalaxyBatches:
+    """Batches of stretched noisy images and target maps, of a set of simulated galaxies and, if given, of Sersic mocks.
+
+    Parameters
+    ----------
+    galaxies : `~astroclumps.training.galaxy_set.GalaxySet`
+    index : ndarray of int
+        Images to take.
+    batch_size : int
+    rule : TruthRule
+    augmentation : `~astroclumps.training.augment.Augmentation`
+    mix : `~astroclumps.training.dataset.MockSet`, optional
+        Other mocks, whose truth is that of `MockSet.truth_map`.
+    mix_share : float, default 0.3
+        Part of the images taken from them.
+    """
+
+    galaxies: object
+    index: np.ndarray
+    batch_size: int
+    rule: TruthRule = field(default_factory=TruthRule)
+    augmentation: Augmentation = field(default_factory=Augmentation)
+    mix: object = None
+    mix_share: float = 0.3
+
+    def __post_init__(self):
+        shape = self.galaxies.data.shape[-2:]
+        self._targets = {int(i): self.rule(self.galaxies, i).target(shape).astype(np.int8) for i in self.index}
+
+    def __call__(self, rng):
+        made = []
+        for _ in range(self.batch_size):
+            if self.mix is not None and rng.random() < self.mix_share:
+                i = rng.integers(len(self.mix))
+                image, target, sky = self.mix.data[i], self.mix.truth_map(i), self.mix.sky(i)
+            else:
+                i = int(self.index[rng.integers(len(self.index))])
+                image, target, sky = self.galaxies.data[i], self._targets[i].astype(np.float32), self.galaxies.sky(i)
+            made.append(self.augmentation(image, target, sky, rng=rng))
+        return np.stack([image for image, _ in made]), np.stack([target for _, target in made])
+
+
+def probability_maps(network, galaxies, index, *, seed, bfloat16=False):
+    """Probability maps of noisy images, a few at a time.
+
+    Parameters
+    ----------
+    network : torch.nn.Module
+    galaxies : `~astroclumps.training.galaxy_set.GalaxySet`
+    index : sequence of int
+        Images.
+    seed : int
+        Of the noise (`GalaxySet.noisy`).
+    bfloat16 : bool, default False
+        Detectors use float32.
+
+    Yields
+    ------
+    probability : ndarray of float32, shape (y, x)
+    """
+    for first in range(0, len(index), 64):
+        inputs = np.stack([stretch(galaxies.noisy(i, seed=seed)) for i in index[first : first + 64]])
+        yield from _run(network, inputs, bfloat16)
+
+
+def _run(network, inputs, bfloat16):
+    with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=bfloat16):
+        batch = torch.from_numpy(inputs).to(memory_format=torch.channels_last)
+        return torch.sigmoid(network(batch).float()).numpy()
+
+
+class GalaxyValidation:
+    """Completeness of massive clumps at a given purity, one to one, on a fixed set of noisy images.
+
+    Parameters
+    ----------
+    galaxies : `~astroclumps.training.galaxy_set.GalaxySet`
+    index : ndarray of int
+        Images.
+    seed : int
+        Of the noise.
+    rule : TruthRule
+    purity : float, default 0.9
+        At which completeness is scored and the threshold set.
+    min_mass : float, default `MASSIVE`
+        Msun.
+    """
+
+    def __init__(self, galaxies, index, *, seed, rule, purity=0.9, min_mass=MASSIVE):
+        self.inputs = np.stack([stretch(galaxies.noisy(i, seed=seed)) for i in index])
+        self.purity = purity
+        seen = [rule(galaxies, i) for i in index]
+        self.truth = [(one.x, one.y, one.mass >= min_mass, one.visible) for one in seen]
+
+    def maps(self, network, *, bfloat16=True):
+        """Probability maps, (n, y, x)."""
+        return np.concatenate([_run(network, self.inputs[i : i + 64], bfloat16) for i in range(0, len(self.inputs), 64)])
+
+    def ranking(self, maps, *, floor):
+        """`~astroclumps.training.ranking.Ranking` for a pixel floor."""
+        return rank([extract(m, threshold=floor)[:3] for m in maps], self.truth)
+
+    def choose(self, maps):
+        """Floor and threshold with the largest completeness at the purity, and what they reach."""
+        best = {}
+        for floor in FLOORS:
+            ranking = self.ranking(maps, floor=floor)
+            cut = ranking.cut(self.purity)
+            found = {"floor": floor, "threshold": cut, **ranking.at(cut)}
+            if not best or found["completeness"] > best["completeness"]:
+                best = found
+        return best
+
+    def __call__(self, network):
+        chosen = self.choose(self.maps(network))
+        return {"score": chosen["completeness"], **{k: round(v, 4) for k, v in chosen.items()}}
+
+
+def train_galaxy_detector(
+    folder, *, batches, validate, filters=16, levels=3, seed=0, start=None, **options
+):  # fmt: skip
+    """Train a U-Net.
+
+    Parameters
+    ----------
+    folder : path-like
+        Checkpoints; a killed run goes on from there.
+    batches : GalaxyBatches
+    validate : callable
+        Such as `GalaxyValidation`.
+    filters, levels : int
+        See `~astroclumps.detection.network.UNet`.
+    seed : int
+        Of the weights and the batches.
+    start : dict of ndarray, optional
+        Weights to start from.
+    **options
+        For `~astroclumps.training.loop.TrainingLoop`.
+
+    Returns
+    -------
+    network : UNet
+        With the weights that validated best.
+    history : list of dict
+    """
+    torch.manual_seed(seed)
+    network = UNet(batches.galaxies.data.shape[1], filters=filters, levels=levels)
+    if start is not None:
+        network.load_state_dict({k: torch.from_numpy(np.array(v)) for k, v in start.items()})
+    network = network.to(memory_format=torch.channels_last)
+    history = TrainingLoop(network, folder, make_batch=batches, validate=validate, seed=seed, **options).run()
+    return network.eval(), history
