@@ -12,13 +12,13 @@ from astroclumps.detection.sources import extract
 from astroclumps.detection.stretch import STRETCH
 
 from .augment import Augmentation
-from .blends import PIXEL, TruthRule
 from .card import write_weights
 from .dataset import MockSet
 from .folds import RELEASE, Folds
 from .galaxy_detector import MASSIVE, GalaxyBatches, GalaxyValidation, probability_maps, train_galaxy_detector
 from .galaxy_set import GalaxySet
 from .predictions import Predictions
+from .targets import PIXEL, ClumpTargets, TruthRule
 
 __all__ = ["FOLD_UNET", "fold_files", "images_of", "keep_recipe", "start_weights", "train_unet_fold"]
 
@@ -104,7 +104,7 @@ def train_unet_fold(
     every, patience : int
         Steps between validations, and after how many without a better score the run ends.
     sf_zlc, min_snr, min_contrast
-        Which clumps are asked for; see `~astroclumps.training.blends.TruthRule`.
+        Which clumps are asked for; see `~astroclumps.training.targets.TruthRule`.
     purity : float, default 0.9
         On the validation galaxies, at the threshold.
     min_mass : float, default 10**7.5
@@ -149,8 +149,8 @@ def train_unet_fold(
     if weights_file.exists() and (fold == RELEASE or predictions_file.exists()):
         log.info("%s is done", weights_file)
         return weights_file
-    index = images_of(galaxies, folds.training(fold))
-    batches = GalaxyBatches(galaxies, index, batch_size, rule, augmentation, None if mix is None else MockSet(mix), mix_share)
+    index, targets = images_of(galaxies, folds.training(fold)), ClumpTargets(galaxies, rule)
+    batches = GalaxyBatches(galaxies, index, batch_size, targets, augmentation, None if mix is None else MockSet(mix), mix_share)
     log.info("fold %s: %d images to train on, held out %s", fold, len(index), folds.held_out(fold))
     options = {"n_steps": n_steps, "learning_rate": rate, "n_workers": n_workers, "progress": progress, "every": min(every, n_steps)}
     train = {"batches": batches, "seed": seed, "start": tensors, **shape, **options}
@@ -159,7 +159,7 @@ def train_unet_fold(
         network, history = train_galaxy_detector(folder, validate=None, stop=chosen["step"], **train)
     else:
         check = GalaxyValidation(
-            galaxies, images_of(galaxies, folds.validation(fold), most=validation_images), seed=seed + 1, rule=rule, purity=purity,
+            galaxies, images_of(galaxies, folds.validation(fold), most=validation_images), seed=seed + 1, targets=targets, purity=purity,
             min_mass=min_mass,
         )  # fmt: skip
         network, history = train_galaxy_detector(folder, validate=check, patience=patience, **train)

@@ -10,7 +10,6 @@ from astroclumps.detection.sources import extract
 from astroclumps.detection.stretch import stretch
 
 from .augment import Augmentation
-from .blends import TruthRule
 from .detector import FLOORS
 from .loop import TrainingLoop
 from .ranking import rank
@@ -31,7 +30,8 @@ class GalaxyBatches:
     index : ndarray of int
         Images to take.
     batch_size : int
-    rule : TruthRule
+    targets : `~astroclumps.training.targets.ClumpTargets`
+        Of the whole set.
     augmentation : `~astroclumps.training.augment.Augmentation`
     mix : `~astroclumps.training.dataset.MockSet`, optional
         Other mocks, whose truth is that of `MockSet.truth_map`.
@@ -42,14 +42,10 @@ class GalaxyBatches:
     galaxies: object
     index: np.ndarray
     batch_size: int
-    rule: TruthRule = field(default_factory=TruthRule)
+    targets: object
     augmentation: Augmentation = field(default_factory=Augmentation)
     mix: object = None
     mix_share: float = 0.3
-
-    def __post_init__(self):
-        shape = self.galaxies.data.shape[-2:]
-        self._targets = {int(i): self.rule(self.galaxies, i).target(shape).astype(np.int8) for i in self.index}
 
     def __call__(self, rng):
         made = []
@@ -59,7 +55,7 @@ class GalaxyBatches:
                 image, target, sky = self.mix.data[i], self.mix.truth_map(i), self.mix.sky(i)
             else:
                 i = int(self.index[rng.integers(len(self.index))])
-                image, target, sky = self.galaxies.data[i], self._targets[i].astype(np.float32), self.galaxies.sky(i)
+                image, target, sky = self.galaxies.data[i], self.targets.map(i).astype(np.float32), self.galaxies.sky(i)
             made.append(self.augmentation(image, target, sky, rng=rng))
         return np.stack([image for image, _ in made]), np.stack([target for _, target in made])
 
@@ -103,18 +99,23 @@ class GalaxyValidation:
         Images.
     seed : int
         Of the noise.
-    rule : TruthRule
+    targets : `~astroclumps.training.targets.ClumpTargets`
+        Of the whole set.
     purity : float, default 0.9
-        At which completeness is scored and the threshold set.
+        At which completeness is scored and the threshold set; detections of clumps that are not visible count neither way.
     min_mass : float, default `MASSIVE`
         Msun.
     """
 
-    def __init__(self, galaxies, index, *, seed, rule, purity=0.9, min_mass=MASSIVE):
+    def __init__(self, galaxies, index, *, seed, targets, purity=0.9, min_mass=MASSIVE):
         self.inputs = np.stack([stretch(galaxies.noisy(i, seed=seed)) for i in index])
         self.purity = purity
-        seen = [rule(galaxies, i) for i in index]
-        self.truth = [(one.x, one.y, one.mass >= min_mass, one.visible) for one in seen]
+        parts = [np.arange(targets.rows(i).start, targets.rows(i).stop) for i in index]
+        rows, truth = np.concatenate(parts), targets.truth
+        self.truth = {
+            "first": np.concatenate([[0], np.cumsum([len(part) for part in parts])]), "x": truth.x[rows], "y": truth.y[rows],
+            "counted": truth["mass"][rows] >= min_mass, "visible": targets.visible[rows],
+        }  # fmt: skip
 
     def maps(self, network, *, bfloat16=True):
         """Probability maps, (n, y, x)."""
@@ -122,7 +123,7 @@ class GalaxyValidation:
 
     def ranking(self, maps, *, floor):
         """`~astroclumps.training.ranking.Ranking` for a pixel floor."""
-        return rank([extract(m, threshold=floor)[:3] for m in maps], self.truth)
+        return rank([extract(m, threshold=floor)[:3] for m in maps], **self.truth)
 
     def choose(self, maps):
         """Floor and threshold with the largest completeness at the purity, and what they reach."""
