@@ -1,6 +1,7 @@
 """One-to-one completeness and purity of detections, blends merged, against whatever may decide what is found (METHODS 3)."""
 
 from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 from astropy.table import QTable
@@ -11,10 +12,10 @@ from .truth import (
     gather,
     magnitude,
     merge_blends,
+    psf_fwhm,
     reference_band,
     signal_to_noise,
     surroundings,
-    widest_psf,
 )
 
 __all__ = ["EDGES", "MIN_MASS", "RADIUS", "OneToOne", "one_to_one"]
@@ -140,7 +141,12 @@ class OneToOne:
         cut, complete, pure, number = self._scan
         pick = np.unique(np.linspace(0, len(cut) - 1, min(n, len(cut))).round().astype(int)) if len(cut) else np.zeros(0, dtype=int)
         return QTable(
-            {"cut": cut[pick], "completeness": complete[pick], "purity": pure[pick], "detections_per_image": number[pick] / max(self.n_images, 1)}
+            {
+                "cut": cut[pick],
+                "completeness": complete[pick],
+                "purity": pure[pick],
+                "detections_per_image": number[pick] / max(self.n_images, 1),
+            }
         )
 
     def cut_at_purity(self, purity):
@@ -164,23 +170,21 @@ class OneToOne:
             The error draws images of whole groups.
         """
 
-        def area(detection_times, clump_times):
-            order = np.argsort(-self.detections.score, kind="stable")
-            score, times = self.detections.score[order], detection_times[order]
-            number, hits = np.cumsum(times), np.cumsum(times * self.true[order])
-            chosen = np.flatnonzero(self.counted & (self.found_at > -np.inf))
-            place = np.searchsorted(-score, -self.found_at[chosen], side="right") - 1  # the last detection with this score
-            total = (clump_times * self.counted).sum()
+        order = np.argsort(-self.detections.score, kind="stable")
+        score, true, image = self.detections.score[order], self.true[order].astype(float), self.detections.image[order]
+        chosen = np.flatnonzero(self.counted & (self.found_at > -np.inf))
+        place = np.searchsorted(-score, -self.found_at[chosen], side="right") - 1  # the last detection of this score
+        clump_image, clumps = self.truth.image[chosen], np.bincount(self.truth.image[self.counted], minlength=self.n_images)
+
+        def area(times):
+            of_detection, total = times[image], (times * clumps).sum()
             if total == 0:
                 return np.nan
-            return float((clump_times[chosen] * hits[place] / np.maximum(number[place], 1e-30)).sum() / total)
+            purity = np.cumsum(of_detection * true)[place] / np.maximum(np.cumsum(of_detection)[place], 1e-30)
+            return float((times[clump_image] * purity).sum() / total)
 
-        n, m = len(self.detections.score), len(self.truth)
-        drawn = []
-        for draw in range(len(self.images.times)):
-            times = self.images.weights(draw)
-            drawn.append(area(times[self.detections.image], times[self.truth.image]))
-        return area(np.ones(n), np.ones(m)), self.images.spread(drawn)
+        drawn = [area(self.images.weights(draw)) for draw in range(len(self.images.times))]
+        return area(np.ones(self.n_images)), self.images.spread(drawn)
 
     def completeness_by(self, name, *, edges=None, cut=-np.inf, min_mass=None):
         """Completeness in bins of a quantity of the true clumps.
@@ -236,7 +240,7 @@ class OneToOne:
 def _bins(values, use, edges, name, score):
     rows = {key: [] for key in ("low", "high", "median", "n", name, "error")}
     edges = np.asarray(edges, dtype=float)
-    for k, (low, high) in enumerate(zip(edges[:-1], edges[1:], strict=True)):
+    for k, (low, high) in enumerate(pairwise(edges)):
         inside = use & (values >= low) & ((values <= high) if k == len(edges) - 2 else (values < high))
         if not inside.any():
             continue
@@ -266,7 +270,7 @@ def one_to_one(
     radius : float, default 3
         Pixels (METHODS 3).
     merge : float, optional
-        Pixels within which true clumps are merged. Default: the FWHM of the image's widest PSF.
+        Pixels within which true clumps are merged. Default: the FWHM of the PSF, the median of the bands.
     min_mass : float, default 10**7.5
         Msun of gas and stars.
     band : str, optional
@@ -289,7 +293,7 @@ def one_to_one(
     flat = flatten(detections, n_images=len(galaxy_set))
     everything = gather(galaxy_set, policies=(sf_zlc,))
     positives = everything.where(everything.positive[sf_zlc])
-    truth, _ = merge_blends(positives, widest_psf(galaxy_set) if merge is None else merge)
+    truth, _ = merge_blends(positives, psf_fwhm(galaxy_set) if merge is None else merge)
     number = galaxy_set.bands.index(band)
     around = surroundings(galaxy_set, truth.image, truth.x, truth.y, truth.first, band)
     truth.columns.update(

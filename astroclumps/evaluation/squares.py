@@ -3,6 +3,8 @@
 Squares reward dots: see `astroclumps.evaluation.nulls` for what blind points reach.
 """
 
+from itertools import pairwise
+
 import numpy as np
 from astropy.table import QTable
 
@@ -136,7 +138,7 @@ class Squares:
         """
         mass, seen = {"mass": self.mass, "mass_stars": self.mass_stars}[quantity][policy], self._lit_by(cut)
         rows = []
-        for low, high in zip(edges[:-1], edges[1:], strict=True):
+        for low, high in pairwise(edges):
             inside = (mass >= low) & (mass < high)
             if inside.any():
                 rows.append((low, high, float(np.median(mass[inside])), int(inside.sum()), *self._ratio(seen & inside, inside)))

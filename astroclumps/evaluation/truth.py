@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-__all__ = ["Flat", "Truth", "flatten", "gather", "merge_blends", "widest_psf"]
+__all__ = ["Flat", "Truth", "flatten", "gather", "merge_blends", "psf_fwhm"]
 
 PIXEL = 0.06
 """Arcsec of a pixel of a set (METHODS 2)."""
@@ -84,9 +84,9 @@ def flatten(detections, *, n_images=None):
     return Flat(first, image, x[order], y[order], score[order], order)
 
 
-def widest_psf(galaxy_set):
-    """FWHM of the widest PSF of each image in pixels, (n,)."""
-    return np.max(galaxy_set.psf_fwhm, axis=1) / PIXEL
+def psf_fwhm(galaxy_set):
+    """FWHM of the PSF of each image in pixels, the median of its bands, (n_images,)."""
+    return np.median(np.asarray(galaxy_set.psf_fwhm, dtype=float), axis=1) / PIXEL
 
 
 @dataclass(frozen=True, eq=False)
@@ -167,11 +167,10 @@ def gather(galaxy_set, *, policies=("all",)):
     for policy in policies:
         masks = [galaxy_set.positives(i, sf_zlc=policy) for i in range(len(galaxy_set))]
         positive[policy] = np.concatenate([np.zeros(0, dtype=bool), *masks])
-    return Truth(
-        np.concatenate([[0], np.cumsum(number)]).astype(np.int64), np.repeat(np.arange(len(number)), number),
-        joined("x", np.zeros(0)).astype(float), joined("y", np.zeros(0)).astype(float), joined("flux", np.zeros((0, len(galaxy_set.bands)))),
-        columns, positive,
-    )  # fmt: skip
+    first = np.concatenate([[0], np.cumsum(number)]).astype(np.int64)
+    x, y = (joined(name, np.zeros(0)).astype(float) for name in "xy")
+    flux = joined("flux", np.zeros((0, len(galaxy_set.bands)))).astype(float)
+    return Truth(first, np.repeat(np.arange(len(number)), number), x, y, flux, columns, positive)
 
 
 def merge_blends(truth, length, *, weight=None):
@@ -186,7 +185,7 @@ def merge_blends(truth, length, *, weight=None):
     truth : Truth
         The clumps that may be merged: choose the positives with `Truth.where` first.
     length : float or ndarray, shape (n_images,)
-        Pixels; the FWHM of the PSF (METHODS 3), see `widest_psf`. 0 merges none.
+        Pixels; the FWHM of the PSF (METHODS 3), see `psf_fwhm`. 0 merges none.
     weight : ndarray, shape (n,), optional
         Weights of the places. Default: the sum of the fluxes, or the mass where that is 0.
 
