@@ -172,14 +172,17 @@ class MockImager:
             In uJy, with redshift and point-spread functions (31 x 31 pixels). Its ``meta`` holds the camera, ``pixel_kpc``, ``n_stars``
             and ``n_outside``, the stars that lie so far outside the image (16 pixels) that they are ignored.
         """
-        from astroclumps.image import MultiBandImage
-
         if noise and rng is None:
             raise TypeError("render needs rng, a numpy.random.Generator or a whole number, for the noise; or noise=False")
         scene = self._scene(snapshot, redshift)
         data, outside, _ = self._draw(scene, camera)
         if noise:
             data = data + self.sky.sample(self.shape, rng=np.random.default_rng(rng), source=data)
+        return self._image(scene, camera, data, outside)
+
+    def _image(self, scene, camera, data, outside):
+        from astroclumps.image import MultiBandImage
+
         meta = {
             "camera": camera.name,
             "camera_kind": camera.kind,
@@ -216,20 +219,38 @@ class MockImager:
             A row for each number from 1 to the largest: ``id``; ``flux_{band}`` and ``intrinsic_{band}``, with and without dust, in
             uJy.
         """
+        return self.render_with_clumps(snapshot, camera, star_labels, redshift=redshift)[1]
+
+    def render_with_clumps(self, snapshot: "Snapshot | Scene", camera: Camera, star_labels, *, redshift: float | None = None):
+        """A noiseless image, and the flux of the stars of each clump in it, drawn once.
+
+        Parameters
+        ----------
+        snapshot, camera, star_labels, redshift
+            As in `clump_light`.
+
+        Returns
+        -------
+        image : `~astroclumps.image.MultiBandImage`
+            As from ``render(..., noise=False)``.
+        light : `~astropy.table.QTable`
+            As from `clump_light`.
+        """
         scene = self._scene(snapshot, redshift)
         labels = np.asarray(star_labels)
         if labels.shape != (len(scene.flux),) or labels.dtype.kind not in "iu" or labels.min(initial=0) < 0:
             raise ValueError(
                 f"star_labels must be {len(scene.flux)} whole numbers of 0 and up, one a star, got {labels.dtype} {labels.shape}"
             )
+        data, outside, light = self._draw(scene, camera, keep=True)
         labels = labels[scene.rows]
-        _, _, light = self._draw(scene, camera, keep=True)
-        n = int(labels.max(initial=0))
+        members, n = np.flatnonzero(labels), int(labels.max(initial=0))
         table = QTable({"id": np.arange(1, n + 1)})
         for name, values in (("flux", light), ("intrinsic", scene.flux)):
             for i, band in enumerate(self.bands):
-                table[f"{name}_{band.lower()}"] = np.bincount(labels, weights=values[:, i], minlength=n + 1)[1:] * u.uJy
-        return table
+                sums = np.bincount(labels[members], weights=values[members, i], minlength=n + 1)
+                table[f"{name}_{band.lower()}"] = sums[1:] * u.uJy
+        return self._image(scene, camera, data, outside), table
 
     def truth(self, clumps: QTable, camera: Camera, *, redshift: float | None = None, cosmology=None, **policy):
         """Where the clumps of a 3D table lie in the image, and the map that the detector learns.

@@ -10,8 +10,8 @@ from astroclumps import bands as _bands
 from astroclumps import starlight
 
 from . import profiles
+from .observation import draw_observation
 from .render import FineGrid
-from .sky import CANDELS_CORRELATION, CANDELS_RMS, SkyModel
 
 __all__ = ["draw"]
 
@@ -20,7 +20,6 @@ _LUMPY = 0.4  # part of the galaxies with diffuse lumps, which are no clumps
 _OUTERMOST = 2.2  # radius in R_e within which clumps lie; neighbours lie outside
 _IRREGULAR = 0.25  # part of the galaxies without a bulge, whose clumps hold more of the light
 _DOMINANT = 0.4  # part of the irregular galaxies in which 1-4 clumps outshine the body
-_MATCHED = 0.4  # part of the images whose bands share one PSF
 
 
 def draw(rng, *, bands, shape, pixel_scale):
@@ -28,7 +27,7 @@ def draw(rng, *, bands, shape, pixel_scale):
     fine = FineGrid(shape, pixel_scale)
     redshift = rng.uniform(0.7, 3.3)
     light = _Light(bands, redshift)
-    psf_fwhm, sky = _observation(rng, bands)
+    psf_fwhm, sky = draw_observation(rng, bands)[:2]
     transfer = fine.psf_transfer(psf_fwhm)
     empty = rng.random() < _EMPTY
     galaxy = _galaxy(rng, fine, light)
@@ -70,27 +69,6 @@ def _number(rng, galaxy):
     if galaxy["dominant"]:
         return int(rng.integers(1, 5))
     return 0 if rng.random() < 0.2 else int(rng.integers(1, 9))
-
-
-def _observation(rng, bands):
-    """PSF FWHM of each band and the sky."""
-    pivots = np.array([_bands.get(b).pivot.value for b in bands])
-    infrared = np.array([_bands.get(b).instrument.upper() != "ACS" for b in bands])
-    rms = np.interp(pivots, [b.pivot.value for b in _bands.CANDELS], CANDELS_RMS)
-    zeropoint = np.array([_bands.get(b).zeropoint or 26.0 for b in bands])
-    correlation = np.where(infrared, CANDELS_CORRELATION[-1], CANDELS_CORRELATION[0]) + rng.normal(0, 0.03, len(bands))
-    common = rng.normal(0, 0.1, len(bands))
-    depth = np.where(infrared, rng.uniform(-0.9, 0.25), rng.uniform(-1.0, 0.25))
-    exposure = 10**4.2 * 10 ** (-2 * np.clip(depth, -0.75, 0.5))  # seconds; noise falls with its root
-    rms = rms * 10 ** (depth + common)
-    if rng.random() < _MATCHED:
-        fwhm = np.full(len(bands), rng.uniform(0.20, 0.36)) * (1 + rng.normal(0, 0.02, len(bands)))
-        correlation = np.where(infrared, rng.uniform(0.5, 0.8), rng.uniform(0.6, 0.92)) + rng.normal(0, 0.02, len(bands))
-        rms = rms * np.where(infrared, rng.uniform(0.5, 1.0), rng.uniform(0.15, 0.7))  # smoothing lowers the pixel rms
-    else:
-        fwhm = np.where(infrared, rng.uniform(0.13, 0.19), rng.uniform(0.08, 0.14)) * (1 + rng.normal(0, 0.04, len(bands)))
-    electrons = 10 ** (0.4 * (zeropoint - 23.9)) * exposure
-    return fwhm, SkyModel(rms=rms, correlation=np.clip(correlation, 0, 0.93), electrons_per_ujy=electrons)
 
 
 def _galaxy(rng, fine, light):
