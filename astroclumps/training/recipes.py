@@ -9,6 +9,8 @@ import torch
 from astroclumps import bands as _bands
 from astroclumps.detection.stretch import STRETCH
 from astroclumps.evaluation.curves import calibration_error, classification_report
+from astroclumps.longevity.calibration import fit_scaling
+from astroclumps.longevity.classifier import orientations
 from astroclumps.longevity.stamps import STAMP, STAMP_STRETCH
 from astroclumps.mock.sersic import SersicMocks
 
@@ -131,25 +133,6 @@ def train_unet(
     )  # fmt: skip
 
 
-def _calibration(network, check):
-    """Scale and shift of the logits that are most likely on validation stamps, both classes counting alike."""
-    from scipy.optimize import minimize
-
-    from astroclumps.longevity.classifier import orientations
-
-    p = np.clip(orientations(network, check.inputs).astype(float), 1e-6, 1 - 1e-6)
-    logits, truth = np.log(p / (1 - p)), check.long_lived
-    weight = np.where(truth, 0.5 / truth.mean(), 0.5 / (1 - truth.mean()))
-
-    def cost(parameters):
-        log_scale, shift = parameters
-        q = np.clip((1 / (1 + np.exp(-np.exp(log_scale) * logits - shift))).mean(axis=0), 1e-9, 1 - 1e-9)
-        return -(weight * np.log(np.where(truth, q, 1 - q))).mean()
-
-    log_scale, shift = minimize(cost, [0.0, 0.0], method="Nelder-Mead").x
-    return float(np.exp(log_scale)), float(shift)
-
-
 def train_cnn(
     folder, *, detector=None, n_train=16_000, n_validation=500, n_test=500, n_steps=16_000, seed=0, n_jobs=1, dropout=0.2,
     progress=False, version="1.0", name="cnn-sersic",
@@ -198,7 +181,8 @@ def train_cnn(
         folder / "cnn", train=train, validation=validation, n_steps=n_steps, dropout=dropout, seed=seed, progress=progress
     )
     best = max(history, key=lambda entry: entry["score"])
-    scale, shift = _calibration(network, ClassifierValidation(validation, seed=seed + 1))
+    check = ClassifierValidation(validation, seed=seed + 1)
+    scale, shift = fit_scaling(check.long_lived, orientations(network, check.inputs))
     with torch.no_grad():
         network.dense[-1].weight *= scale
         network.dense[-1].bias.mul_(scale).add_(shift)

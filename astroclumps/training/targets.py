@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from astroclumps.evaluation import kernels
-from astroclumps.evaluation.truth import PIXEL, gather, merge_blends, widest_psf
+from astroclumps.evaluation.truth import PIXEL, gather, merge_blends, psf_fwhm
 
 __all__ = ["ClumpTargets", "TruthRule", "signal_to_noise"]
 
@@ -60,7 +60,7 @@ class TruthRule:
 
 
 class ClumpTargets:
-    """The positives of a set, those closer than the FWHM of the widest PSF merged into one (`astroclumps.evaluation.truth`).
+    """The positives of a set, those closer than the FWHM of the PSF merged into one (`astroclumps.evaluation.truth`).
 
     Parameters
     ----------
@@ -79,7 +79,7 @@ class ClumpTargets:
 
     def __init__(self, galaxies, rule):
         everything = gather(galaxies, policies=(rule.sf_zlc,))
-        self.truth, _ = merge_blends(everything.where(everything.positive[rule.sf_zlc]), widest_psf(galaxies))
+        self.truth, _ = merge_blends(everything.where(everything.positive[rule.sf_zlc]), psf_fwhm(galaxies))
         image = self.truth.image
         self.ratio = signal_to_noise(
             self.truth.flux, psf_fwhm=galaxies.psf_fwhm[image], rms=galaxies.rms[image], correlation=galaxies.correlation[image]
