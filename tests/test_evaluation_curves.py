@@ -89,7 +89,7 @@ def test_the_report_holds_all_scores_with_errors():
     report = classification_report(truth, p, n_bootstrap=30)
     assert set(report) == {
         "completeness_positive", "completeness_negative", "balanced_completeness", "balanced_precision", "natural_precision",
-        "roc_auc", "expected_calibration_error", "precision_at_recall_80", "balanced_precision_at_recall_80",
+        "roc_auc", "expected_calibration_error", "balanced_calibration_error", "precision_at_recall_80", "balanced_precision_at_recall_80",
     }  # fmt: skip
     assert all(0 <= value <= 1 and 0 < error < 0.2 for value, error in report.values())
     # ROC: the share of pairs in the right order

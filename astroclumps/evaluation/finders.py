@@ -95,12 +95,14 @@ def peer_finders():
         Name -> function of an image. `~astroclumps.ContrastDetector` as published (Guo et al. 2015, every source) and tuned, sep on the
         ultraviolet stack and tuned, and FOLKLORE where ``folklore-clumps`` is installed.
     """
+    guo = {"box": 10, "n_sigma": 2.0, "min_pixels": 5, "score": "fraction"}
+    ultraviolet = {"bands": "ultraviolet", "mesh": 0, "threshold": 3.0, "min_pixels": 5, "inside": False, "score": "signal"}
     found = {
-        "Guo et al. (ContrastDetector)": Peer("contrast", {"box": 10, "n_sigma": 2.0, "min_pixels": 5, "score": "fraction"}),
+        "ContrastDetector, Guo et al.": Peer("contrast", guo),
         "ContrastDetector, tuned": Peer("contrast"),
-        "sep, ultraviolet": Peer("sep", {"bands": "ultraviolet", "mesh": 0, "threshold": 3.0, "min_pixels": 5, "inside": False, "score": "signal"}),
+        "sep, ultraviolet": Peer("sep", ultraviolet),
         "sep, tuned": Peer("sep"),
-    }  # fmt: skip
+    }
     if importlib.util.find_spec("folklore") is not None:
         found["FOLKLORE"] = Peer("folklore")
     return found
