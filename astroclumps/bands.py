@@ -1,6 +1,6 @@
 """Photometric bands: their curves, pixels, point-spread functions, zeropoints and depths.
 
-The seven bands of the paper (section 3.2) are `CANDELS`; `NIRCAM` holds the wide filters of JWST/NIRCam. Curves come from astro-sedpy.
+The seven bands of the paper (section 3.2) are `CANDELS`, `F814W` is that of COSMOS; `NIRCAM` holds the wide filters of JWST/NIRCam. Curves come from astro-sedpy.
 
 Examples
 --------
@@ -21,7 +21,7 @@ from functools import lru_cache
 import astropy.units as u
 import numpy as np
 
-__all__ = ["CANDELS", "NIRCAM", "Band", "get", "names"]
+__all__ = ["CANDELS", "F814W", "NIRCAM", "Band", "get", "names"]
 
 # words that may stand beside the filter in a name such as "hst/acs_f606w" or "F115W-CLEAR"
 _WORDS = {
@@ -149,7 +149,10 @@ NIRCAM = (
 )
 """The wide filters of JWST/NIRCam. PSF widths: the empirical ones of the JWST user documentation; 0.03" is the usual mosaic pixel."""
 
-_KNOWN = {band.name.lower(): band for band in CANDELS + NIRCAM}
+F814W = _band("F814W", "ACS", 0.03, 0.09, 25.947)
+"""ACS F814W, the band of COSMOS; none of the paper's seven. Zeropoint: the XDF mosaics (Illingworth+2013)."""
+
+_KNOWN = {band.name.lower(): band for band in (*CANDELS, F814W, *NIRCAM)}
 
 
 def get(name: "str | Band") -> Band:
