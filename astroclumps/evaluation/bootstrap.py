@@ -53,7 +53,7 @@ class Bootstrap:
         Returns
         -------
         value, error : float
-            NaN where the lower sum is 0; the error is NaN with fewer than two groups.
+            NaN where the lower sum is 0; the error is NaN where fewer than two groups have any of it.
         """
         return self.ratio_of_sums(self.sums(over), self.sums(under))
 
@@ -62,7 +62,7 @@ class Bootstrap:
         with np.errstate(invalid="ignore", divide="ignore"):
             drawn = (self.times @ over) / (self.times @ under)
             value = float(np.float64(over.sum()) / under.sum())
-        return value, self.spread(drawn)
+        return value, self.spread(drawn) if (np.asarray(under) != 0).sum() > 1 else float("nan")
 
     def spread(self, drawn):
         """Standard deviation of the draws that have a value; NaN with fewer than two groups."""

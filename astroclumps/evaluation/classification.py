@@ -5,6 +5,8 @@ from itertools import pairwise
 import numpy as np
 from astropy.table import QTable, vstack
 
+from astroclumps.longevity.calibration import correct_mix, estimate_mix
+
 from .bootstrap import Bootstrap
 from .curves import classification_report
 from .stamp_truth import stamp_classes
@@ -118,7 +120,9 @@ def classifier_scores(stamps, *, threshold=0.5, by="auto", without_censored=Fals
     -------
     scores : dict
         Name -> (value, error) as of `~astroclumps.evaluation.curves.classification_report`; ``n_long``, ``n_short``, ``by``;
-        ``mass_alone_auc``: area under the ROC of the clumps' mass as the only clue. Of a set with one class only these three.
+        ``mass_alone_auc``: area under the ROC of the clumps' mass as the only clue; ``mix``: share of long-lived ones as the
+        probabilities alone give it (`~astroclumps.longevity.calibration.estimate_mix`), and ``calibration_error_in_mix``: calibration
+        error of the probabilities corrected to it. Of a set with one class only the numbers.
     """
     use = _classed(stamps)
     if without_censored:
@@ -131,6 +135,9 @@ def classifier_scores(stamps, *, threshold=0.5, by="auto", without_censored=Fals
         return out
     p = np.asarray(chosen["p_long"])
     out |= classification_report(truth, p, threshold=threshold, groups=groups, n_bootstrap=n_draws, seed=seed)
+    out["mix"] = estimate_mix(p)
+    corrected = classification_report(truth, correct_mix(p, out["mix"]), groups=groups, n_bootstrap=n_draws, seed=seed)
+    out["calibration_error_in_mix"] = corrected["expected_calibration_error"]
     rank = np.asarray(chosen["mass"]) / max(chosen["mass"].max(), 1e-30)
     out["mass_alone_auc"] = classification_report(truth, rank, groups=groups, n_bootstrap=n_draws, seed=seed)["roc_auc"]
     return out

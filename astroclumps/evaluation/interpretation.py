@@ -20,7 +20,7 @@ MAGNITUDES = (19.0, 24.0)
 """Range of the random magnitude of each band (paper section 3.2.2)."""
 
 
-def noisy_stamps(galaxy_set, detections, *, seed):
+def noisy_stamps(galaxy_set, detections, *, seed, size=STAMP):
     """Stamps at the detections, cut from the noisy images.
 
     Parameters
@@ -29,16 +29,18 @@ def noisy_stamps(galaxy_set, detections, *, seed):
     detections : list of (x, y, score)
     seed : int
         Of the noise.
+    size : int, default 10
+        Side of a stamp in pixels: what the classifier looks at.
 
     Returns
     -------
-    stamps : ndarray of float32, shape (n, band, 10, 10)
+    stamps : ndarray of float32, shape (n, band, size, size)
         uJy, image by image in the order of the detections; NaN beyond the image.
     """
-    parts = [np.zeros((0, len(galaxy_set.bands), STAMP, STAMP), dtype=np.float32)]
+    parts = [np.zeros((0, len(galaxy_set.bands), size, size), dtype=np.float32)]
     for i, (x, y, *_) in enumerate(detections):
         if len(np.atleast_1d(x)):
-            parts.append(cut_stamps(galaxy_set.noisy(i, seed=seed), np.atleast_1d(x), np.atleast_1d(y)))
+            parts.append(cut_stamps(galaxy_set.noisy(i, seed=seed), np.atleast_1d(x), np.atleast_1d(y), size=size))
     return np.concatenate(parts)
 
 
@@ -76,14 +78,14 @@ def scramble_colours(stamps, *, seed, magnitudes=MAGNITUDES):
 def judge_stamps(classifier, stamps, bands, *, missing=(), redshift=2.0):
     """What a classifier says of stamps, each on its own.
 
-    The stamps are laid side by side in images, and the classifier is asked about their middles. It must not look beyond a stamp of 10x10
-    pixels, as `~astroclumps.LongevityClassifier` does not.
+    The stamps are laid side by side in images, and the classifier is asked about their middles. It must not look beyond a stamp, as
+    `~astroclumps.LongevityClassifier` does not.
 
     Parameters
     ----------
     classifier : object
         Has ``classify(image, clumps)``.
-    stamps : ndarray, shape (n, band, 10, 10)
+    stamps : ndarray, shape (n, band, size, size)
         uJy; NaN where there is no pixel.
     bands : sequence of str
     missing : sequence of str, optional
@@ -99,15 +101,16 @@ def judge_stamps(classifier, stamps, bands, *, missing=(), redshift=2.0):
 
     stamps = np.asarray(stamps, dtype=np.float32)
     unknown = [band for band in missing if band not in bands]
-    if unknown or stamps.ndim != 4 or stamps.shape[1:] != (len(bands), STAMP, STAMP):
-        raise ValueError(f"stamps must be (n, {len(bands)}, {STAMP}, {STAMP}) in {', '.join(bands)}, got {stamps.shape}, missing {missing}")
+    if unknown or stamps.ndim != 4 or stamps.shape[1] != len(bands) or stamps.shape[2] != stamps.shape[3]:
+        raise ValueError(f"stamps must be (n, {len(bands)}, size, size) in {', '.join(bands)}, got {stamps.shape}, missing {missing}")
+    size = stamps.shape[-1]
     out = []
     for first in range(0, len(stamps), _SIDE**2):
         part = stamps[first : first + _SIDE**2]
         rows = -(-len(part) // _SIDE)
-        data = np.full((rows * _SIDE, len(bands), STAMP, STAMP), np.nan, dtype=np.float32)
+        data = np.full((rows * _SIDE, len(bands), size, size), np.nan, dtype=np.float32)
         data[: len(part)] = part
-        data = data.reshape(rows, _SIDE, len(bands), STAMP, STAMP).transpose(2, 0, 3, 1, 4).reshape(len(bands), rows * STAMP, _SIDE * STAMP)
+        data = data.reshape(rows, _SIDE, len(bands), size, size).transpose(2, 0, 3, 1, 4).reshape(len(bands), rows * size, _SIDE * size)
         mask = ~np.isfinite(data)
         for band in missing:
             mask[list(bands).index(band)] = True
@@ -115,9 +118,9 @@ def judge_stamps(classifier, stamps, bands, *, missing=(), redshift=2.0):
             data=np.nan_to_num(data) * u.uJy, mask=mask, bands=bands, pixel_scale=PIXEL * u.arcsec, redshift=redshift, name="stamps"
         )  # fmt: skip
         row, column = np.divmod(np.arange(len(part)), _SIDE)
-        middle = (STAMP - 1) / 2
+        middle = (size - 1) / 2
         table = detection_table(
-            image, column * STAMP + middle, row * STAMP + middle, np.ones(len(part)), np.ones(len(part)), history="stamps side by side"
+            image, column * size + middle, row * size + middle, np.ones(len(part)), np.ones(len(part)), history="stamps side by side"
         )  # fmt: skip
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", AstroclumpsWarning)

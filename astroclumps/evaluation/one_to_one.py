@@ -18,7 +18,7 @@ from .truth import (
     surroundings,
 )
 
-__all__ = ["EDGES", "MIN_MASS", "RADIUS", "OneToOne", "one_to_one"]
+__all__ = ["EDGES", "MIN_MASS", "RADIUS", "OneToOne", "merged_truth", "one_to_one"]
 
 RADIUS = 3.0
 """Pixels within which a detection is the clump (METHODS 3)."""
@@ -251,8 +251,36 @@ def _bins(values, use, edges, name, score):
     return QTable({key: np.array(column, dtype=np.int64 if key == "n" else float) for key, column in rows.items()})
 
 
+def merged_truth(galaxy_set, *, sf_zlc="all", merge=None, band=None):
+    """What a detector should find in the images of a set: the positives, blends merged, with what may decide whether they are found.
+
+    Parameters
+    ----------
+    galaxy_set, sf_zlc, merge, band
+        As in `one_to_one`.
+
+    Returns
+    -------
+    truth : `~astroclumps.evaluation.truth.Truth`
+        With the columns that `OneToOne` lists.
+    """
+    band = reference_band(galaxy_set, band)
+    everything = gather(galaxy_set, policies=(sf_zlc,))
+    positives = everything.where(everything.positive[sf_zlc])
+    truth, _ = merge_blends(positives, psf_fwhm(galaxy_set) if merge is None else merge)
+    number = galaxy_set.bands.index(band)
+    truth.columns.update(
+        surroundings(galaxy_set, truth.image, truth.x, truth.y, truth.first, band),
+        magnitude=magnitude(truth.flux[:, number]),
+        signal_to_noise=signal_to_noise(galaxy_set, truth.image, truth.flux),
+        redshift=np.asarray(galaxy_set.redshift)[truth.image],
+    )
+    return truth
+
+
 def one_to_one(
-    galaxy_set, detections, *, sf_zlc="all", radius=RADIUS, merge=None, min_mass=MIN_MASS, band=None, by="auto", n_draws=200, seed=0
+    galaxy_set, detections, *, sf_zlc="all", radius=RADIUS, merge=None, min_mass=MIN_MASS, band=None, by="auto", n_draws=200, seed=0,
+    truth=None,
 ):  # fmt: skip
     """Match the detections of a set with its clumps, one to one.
 
@@ -279,6 +307,8 @@ def one_to_one(
         What bootstrap errors draw as a whole. 'auto': galaxies; of a single galaxy tracks, and snapshots for purity.
     n_draws, seed : int
         Of the bootstrap.
+    truth : `~astroclumps.evaluation.truth.Truth`, optional
+        From `merged_truth` with the same set, policy, length and band, to save making it again for each detector.
 
     Returns
     -------
@@ -291,17 +321,8 @@ def one_to_one(
     """
     band = reference_band(galaxy_set, band)
     flat = flatten(detections, n_images=len(galaxy_set))
-    everything = gather(galaxy_set, policies=(sf_zlc,))
-    positives = everything.where(everything.positive[sf_zlc])
-    truth, _ = merge_blends(positives, psf_fwhm(galaxy_set) if merge is None else merge)
-    number = galaxy_set.bands.index(band)
-    around = surroundings(galaxy_set, truth.image, truth.x, truth.y, truth.first, band)
-    truth.columns.update(
-        around,
-        magnitude=magnitude(truth.flux[:, number]),
-        signal_to_noise=signal_to_noise(galaxy_set, truth.image, truth.flux),
-        redshift=np.asarray(galaxy_set.redshift)[truth.image],
-    )
+    if truth is None:
+        truth = merged_truth(galaxy_set, sf_zlc=sf_zlc, merge=merge, band=band)
     from . import kernels
 
     partner, finder = kernels.match_by_score(flat.first, flat.x, flat.y, truth.first, truth.x, truth.y, float(radius))

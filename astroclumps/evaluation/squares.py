@@ -191,7 +191,7 @@ def _near(flat, truth, half):
     return out
 
 
-def squares(galaxy_set, detections, *, size=10, policies=POLICIES, by="auto", n_draws=200, seed=0):
+def squares(galaxy_set, detections, *, size=10, policies=POLICIES, by="auto", n_draws=200, seed=0, truth=None):
     """Count detections and clumps in squares.
 
     Parameters
@@ -207,6 +207,8 @@ def squares(galaxy_set, detections, *, size=10, policies=POLICIES, by="auto", n_
         What errors draw as a whole. 'auto': galaxies, or the snapshots of the only galaxy.
     n_draws, seed : int
         Of the bootstrap.
+    truth : `~astroclumps.evaluation.truth.Truth`, optional
+        From `~astroclumps.evaluation.truth.gather` with these policies, to save making it again.
 
     Returns
     -------
@@ -220,5 +222,5 @@ def squares(galaxy_set, detections, *, size=10, policies=POLICIES, by="auto", n_
     if not 1 <= size <= min(galaxy_set.data.shape[-2:]):
         raise ValueError(f"size is the side of a square in pixels, between 1 and that of the images, got {size!r}")
     flat = flatten(detections, n_images=len(galaxy_set))
-    truth = gather(galaxy_set, policies=policies)
+    truth = gather(galaxy_set, policies=policies) if truth is None else truth
     return Squares(galaxy_set, flat, truth, size=size, by=by, n_draws=n_draws, seed=seed)
