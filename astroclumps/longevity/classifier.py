@@ -9,9 +9,9 @@ from astropy.table import QTable
 from astroclumps import catalog
 from astroclumps.networks import import_torch, load_network, select_planes, threads
 
-from .stamps import STAMP, cut_stamps, normalise
+from .stamps import STAMP, cut_stamps, normalise, stamp_origin
 
-__all__ = ["LongevityClassifier", "orientations"]
+__all__ = ["LongevityClassifier", "judge", "orientations"]
 
 __doctest_requires__ = {("LongevityClassifier", "LongevityClassifier.*"): ["torch"]}
 
@@ -44,6 +44,28 @@ def orientations(network, inputs):
                     p = torch.sigmoid(network(view.contiguous())).float().cpu().numpy()
                     out[2 * k + j, first : first + len(batch)] = p
     return out
+
+
+def judge(network, inputs):
+    """Probability that stamps are of long-lived clumps, and its error.
+
+    Parameters
+    ----------
+    network : torch.nn.Module
+        A `~astroclumps.longevity.network.LongevityCNN` or `~astroclumps.longevity.network.LongevityEnsemble`.
+    inputs : ndarray of float32, shape (n, band, y, x)
+        See `~astroclumps.longevity.stamps.normalise`.
+
+    Returns
+    -------
+    p, error : ndarray, shape (n,)
+        Mean over orientations and members; standard deviation of the members, or of the orientations of a single network.
+    """
+    if not hasattr(network, "members"):
+        p = orientations(network, inputs)
+    else:
+        p = np.stack([orientations(member, inputs).mean(axis=0, dtype=float) for member in network.members])
+    return p.mean(axis=0, dtype=float), p.std(axis=0, dtype=float)
 
 
 @dataclass(frozen=True)
@@ -94,9 +116,9 @@ class LongevityClassifier:
     @cached_property
     def _loaded(self):
         import_torch("LongevityClassifier")
-        from .network import LongevityCNN
+        from .network import build_network
 
-        return load_network(LongevityCNN, self.weights, kind="cnn", device=self.device)
+        return load_network(build_network, self.weights, kind="cnn", device=self.device)
 
     @property
     def card(self) -> dict:
@@ -116,31 +138,32 @@ class LongevityClassifier:
         Returns
         -------
         clumps : `~astropy.table.QTable`
-            With ``p_long`` (mean over the eight orientations of the stamp), ``p_long_err`` (their standard deviation: what the
-            network does not know about its own symmetry, not a full error), ``longevity`` ('LLC', 'SLC', or '' where the
-            stamp holds no light or no good pixel) and ``flags`` (STAMP_EDGE where the stamp leaves the image).
+            With ``p_long`` (mean over the eight orientations of the stamp and, of an ensemble, over its members), ``p_long_err`` (of
+            an ensemble the standard deviation of its members, trained on different galaxies; of a single network that of the
+            orientations, which is what it does not know about its own symmetry and no full error), ``longevity`` ('LLC', 'SLC', or ''
+            where the stamp holds no light or no good pixel) and ``flags`` (STAMP_EDGE where the stamp leaves the image).
         """
         catalog.validate(clumps, "detected", who="LongevityClassifier")
         network, card, _ = self._loaded
         height, width = image.data.shape[1:]
-        if min(height, width) < STAMP:
-            raise ValueError(f"image {image.name!r} of {height}x{width} pixels is smaller than a stamp of {STAMP}x{STAMP}")
+        size = int(card["architecture"].get("size", STAMP))
+        if min(height, width) < size:
+            raise ValueError(f"image {image.name!r} of {height}x{width} pixels is smaller than a stamp of {size}x{size}")
         data, mask = select_planes(image, card, who="LongevityClassifier")
         x, y = clumps["x"].value, clumps["y"].value
-        stamps = cut_stamps(np.where(mask, np.nan, data), x, y)
+        stamps = cut_stamps(np.where(mask, np.nan, data), x, y, size=size)
         present = ~mask.all(axis=(1, 2))
         inputs = normalise(stamps, bands=card["bands"], present=present)
         with threads():
-            p = orientations(network, inputs)
+            p, p_err = judge(network, inputs)
         known = np.abs(inputs).max(axis=(1, 2, 3), initial=0) > 0
         out = clumps.copy()
-        out["p_long"] = np.where(known, p.mean(axis=0, dtype=float), np.nan)
-        out["p_long_err"] = np.where(known, p.std(axis=0, dtype=float), np.nan)
+        out["p_long"] = np.where(known, p, np.nan)
+        out["p_long_err"] = np.where(known, p_err, np.nan)
         longevity = np.where(out["p_long"] >= self.threshold, "LLC", "SLC")
         out["longevity"] = np.where(known, longevity, "").astype("U3")
-        half = (STAMP - 1) / 2
-        cut = (np.rint(x - half) < 0) | (np.rint(y - half) < 0)
-        cut |= (np.rint(x - half) + STAMP > width) | (np.rint(y - half) + STAMP > height)
+        column, row = stamp_origin(x, y, size=size)
+        cut = (column < 0) | (row < 0) | (column + size > width) | (row + size > height)
         flags = out["flags"] if "flags" in out.colnames else np.zeros(len(out), dtype=np.int64)
         out["flags"] = flags | np.where(cut, int(catalog.Flag.STAMP_EDGE), 0)
         self._note(out, card)

@@ -1,8 +1,9 @@
 """The classification network of the paper (section 2.1), for torch."""
 
+import torch
 from torch import nn
 
-__all__ = ["LongevityCNN"]
+__all__ = ["LongevityCNN", "LongevityEnsemble", "build_network"]
 
 
 class LongevityCNN(nn.Module):
@@ -65,3 +66,29 @@ class LongevityCNN(nn.Module):
         logits : torch.Tensor, shape (n,)
         """
         return self.dense(self.blocks(stamps))[:, 0]
+
+
+class LongevityEnsemble(nn.Module):
+    """Networks of one design, trained on different galaxies; what they disagree in is not known.
+
+    Parameters
+    ----------
+    members : int
+        Number of networks.
+    **architecture
+        Of each; see `LongevityCNN`.
+    """
+
+    def __init__(self, members, **architecture):
+        super().__init__()
+        self.members = nn.ModuleList(LongevityCNN(**architecture) for _ in range(members))
+
+    def forward(self, stamps):
+        """Logits of the mean probability of the members; arguments as in `LongevityCNN.forward`."""
+        p = torch.stack([torch.sigmoid(member(stamps)) for member in self.members]).mean(dim=0)
+        return torch.logit(p.clamp(1e-7, 1 - 1e-7))
+
+
+def build_network(*, members=None, **architecture):
+    """The network of a model card: a `LongevityEnsemble` where ``members`` is given, else a `LongevityCNN`."""
+    return LongevityCNN(**architecture) if members is None else LongevityEnsemble(members, **architecture)

@@ -2,23 +2,15 @@
 
 import numpy as np
 
+from astroclumps.evaluation.stamp_truth import stamp_classes
 from astroclumps.longevity.stamps import STAMP, cut_stamps, normalise, stamp_origin
 from astroclumps.mock.sky import SkyModel
 
-from .classifier import PURE
-
-__all__ = ["KINDS", "ClumpStamps"]
-
-KINDS = ("LLC", "SLC", "ZLC", "ex situ", "bulge", "none")
-"""What a stamp holds; see `ClumpStamps`."""
+__all__ = ["ClumpStamps"]
 
 
 class ClumpStamps:
-    """Stamps around detections.
-
-    The kind of a stamp is decided by the clumps of at least 10 stars whose centres lie in its 10x10 pixels. With short- or long-lived ones
-    formed in situ it is 'LLC' where these make up at least `PURE` of their mass, else 'SLC'; the others are ignored. Without any it is
-    what is most massive of 'ZLC', 'ex situ' and 'bulge', or 'none': such stamps are not trained on.
+    """Stamps around detections, with the classes of `~astroclumps.evaluation.stamp_truth.stamp_classes`.
 
     Parameters
     ----------
@@ -35,12 +27,10 @@ class ClumpStamps:
         Rows of ``predictions``.
     image, galaxy : ndarray of int, shape (n,)
     x, y : ndarray, shape (n,)
-    kind : ndarray of str, shape (n,)
-        One of `KINDS`.
-    share : ndarray, shape (n,)
-        Share of the mass that is long-lived; NaN where the kind is not 'LLC' or 'SLC'.
-    mass : ndarray, shape (n,)
-        Baryonic mass in Msun that the share is of.
+    label : ndarray of str, shape (n,)
+        'LLC', 'SLC', 'ZLC' (no others inside) or ''.
+    censored : ndarray of bool, shape (n,)
+        'SLC' whose heaviest clump lives on in the last snapshot, so that it may yet become long-lived.
     """
 
     def __init__(self, galaxies, predictions, *, size=STAMP):
@@ -48,26 +38,14 @@ class ClumpStamps:
         self.rows = np.flatnonzero(predictions.score >= predictions.threshold)
         for name in ("image", "galaxy", "x", "y"):
             setattr(self, name, getattr(predictions, name)[self.rows])
-        self.kind = np.full(len(self.rows), "none", dtype="U7")
-        self.share, self.mass = np.full(len(self.rows), np.nan), np.zeros(len(self.rows))
-        column, row = stamp_origin(self.x, self.y)
-        for image in np.unique(self.image):
-            self._judge(np.flatnonzero(self.image == image), galaxies.clumps(image), column, row)
-
-    def _judge(self, mine, clumps, column, row):
-        kind = np.where(clumps["origin"] == "in situ", clumps["longevity"], clumps["origin"])
-        kind[clumps["n_stars"] < 10] = ""
-        for i in mine:
-            inside = (clumps["x"] > column[i] - 0.5) & (clumps["x"] < column[i] + STAMP - 0.5)
-            inside &= (clumps["y"] > row[i] - 0.5) & (clumps["y"] < row[i] + STAMP - 0.5) & (kind != "")
-            mass, what = clumps["mass"][inside].astype(float), kind[inside]
-            lived = (what == "LLC") | (what == "SLC")
-            if lived.any():
-                self.mass[i] = mass[lived].sum()
-                self.share[i] = mass[what == "LLC"].sum() / self.mass[i]
-                self.kind[i] = "LLC" if self.share[i] >= PURE else "SLC"
-            elif len(mass):
-                self.kind[i] = what[np.argmax(mass)]
+        self.label, self.censored = np.full(len(self.rows), "", dtype="U3"), np.zeros(len(self.rows), dtype=bool)
+        order = np.argsort(self.image, kind="stable")
+        for mine in np.split(order, np.flatnonzero(np.diff(self.image[order])) + 1):
+            if len(mine):
+                clumps = galaxies.clumps(self.image[mine[0]])
+                judged = stamp_classes(clumps, self.x[mine], self.y[mine])
+                self.label[mine] = judged["label"]
+                self.censored[mine] = (judged["label"] == "SLC") & np.append(clumps["censored"], False)[judged["row"]]
 
     def __len__(self):
         return len(self.rows)
@@ -77,9 +55,10 @@ class ClumpStamps:
         """Names of the bands."""
         return self.galaxies.bands
 
-    def of(self, numbers, *, kinds=("LLC", "SLC")):
-        """Numbers of the stamps of some galaxies and kinds."""
-        return np.flatnonzero(np.isin(self.galaxy, numbers) & np.isin(self.kind, kinds))
+    def of(self, numbers, *, censored=False):
+        """Numbers of the short- and long-lived stamps of some galaxies; the censored ones only on request."""
+        keep = np.isin(self.galaxy, numbers) & np.isin(self.label, ("LLC", "SLC"))
+        return np.flatnonzero(keep if censored else keep & ~self.censored)
 
     def clean(self, index, *, shift=None):
         """Noiseless stamps.

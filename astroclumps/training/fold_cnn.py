@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from astroclumps.longevity.calibration import fit_scaling
-from astroclumps.longevity.classifier import orientations
+from astroclumps.longevity.classifier import judge, orientations
 from astroclumps.longevity.stamps import STAMP, STAMP_STRETCH
 
 from .card import write_weights
@@ -19,7 +19,7 @@ from .galaxy_set import GalaxySet
 from .predictions import Predictions
 from .targets import PIXEL
 
-__all__ = ["FOLD_CNN", "train_cnn_fold"]
+__all__ = ["FOLD_CNN", "judge_detections", "train_cnn_fold"]
 
 log = logging.getLogger(__name__)
 
@@ -29,8 +29,8 @@ FOLD_CNN = "cnn-synthetic"
 
 def train_cnn_fold(
     out, data, *, fold, start="none", size=STAMP, dropout=0.2, n_steps=8000, batch_size=64, learning_rate=1e-3, every=500, patience=6,
-    shift=1, colour=0.02, blur=0.7, scramble=False, n_main=4, n_grouped=4, n_validation=4, seed=0, n_workers=1, progress=False,
-    version="1.0",
+    shift=1, colour=0.02, blur=0.7, censored=False, scramble=False, n_main=4, n_grouped=4, n_validation=4, seed=0, n_workers=1,
+    progress=False, version="1.0",
 ):  # fmt: skip
     """Train the longevity network of one fold and judge the detections on the galaxies that it never saw.
 
@@ -58,6 +58,8 @@ def train_cnn_fold(
         Steps between validations, and after how many without a better score the run ends.
     shift, colour, blur, scramble
         See `~astroclumps.training.galaxy_classifier.StampBatches`. A scrambled fold is also calibrated and judged on scrambled stamps.
+    censored : bool, default False
+        Use short-lived clumps that live on in the last snapshot, too: nobody knows whether they are short-lived (ours).
     n_main, n_grouped, n_validation : int
         As in `~astroclumps.training.fold_unet.train_unet_fold`.
     seed, n_workers, progress
@@ -77,7 +79,7 @@ def train_cnn_fold(
     told = {
         "fold": fold, "start": "none" if card is None else f"{card['name']} {card['version']}", "size": size, "dropout": dropout,
         "n_steps": n_steps, "batch_size": batch_size, "learning_rate": learning_rate, "every": every, "patience": patience, "shift": shift,
-        "colour": colour, "blur": blur, "scramble": scramble, "seed": seed, "held_out": list(folds.held_out(fold)),
+        "colour": colour, "blur": blur, "censored": censored, "scramble": scramble, "seed": seed, "held_out": list(folds.held_out(fold)),
         "validation": list(folds.validation(fold)), "training": list(folds.training(fold)),
     }  # fmt: skip
     keep_recipe(folder, told)
@@ -91,9 +93,9 @@ def train_cnn_fold(
             f"{fold_files(out, 'unet', 0)[1].parent}: train them first"
         )
     stamps = ClumpStamps(galaxies, Predictions.read(*(fold_files(out, "unet", k)[1] for k in folds)), size=size)
-    index = stamps.of(folds.training(fold))
+    index = stamps.of(folds.training(fold), censored=censored)
     batches = StampBatches(stamps, index, batch_size, shift=shift, colour=colour, blur=blur, scramble=scramble)
-    log.info("fold %s: %d stamps, %d long-lived; held out %s", fold, len(index), (stamps.kind[index] == "LLC").sum(), folds.held_out(fold))
+    log.info("fold %s: %d stamps, %d long-lived; held out %s", fold, len(index), (stamps.label[index] == "LLC").sum(), folds.held_out(fold))
     train = {
         "batches": batches, "dropout": dropout, "seed": seed, "start": tensors, "n_steps": n_steps, "learning_rate": learning_rate,
         "every": min(every, n_steps), "n_workers": n_workers, "progress": progress,
@@ -103,7 +105,7 @@ def train_cnn_fold(
         network, history = train_galaxy_classifier(folder, validate=None, stop=chosen["step"], **train)
         held_out = {}
     else:
-        check = StampValidation(stamps, stamps.of(folds.validation(fold)), scramble=seed if scramble else None)
+        check = StampValidation(stamps, stamps.of(folds.validation(fold), censored=censored), scramble=seed if scramble else None)
         network, history = train_galaxy_classifier(folder, validate=check, patience=patience, **train)
         scale, shift_ = fit_scaling(check.long_lived, orientations(network, check.inputs))
         best = max(history, key=lambda entry: entry["score"])
@@ -114,7 +116,7 @@ def train_cnn_fold(
         network.dense[-1].bias.mul_(chosen["scale"]).add_(chosen["shift"])
     told |= {
         "best_step": chosen["step"], "steps_run": history[-1]["step"], "logit_scale": round(chosen["scale"], 4),
-        "logit_shift": round(chosen["shift"], 4), "n_stamps": len(index), "n_long_lived": int((stamps.kind[index] == "LLC").sum()),
+        "logit_shift": round(chosen["shift"], 4), "n_stamps": len(index), "n_long_lived": int((stamps.label[index] == "LLC").sum()),
         "seconds": round(sum(entry["seconds"] for entry in history)), "torch": torch.__version__,
     }  # fmt: skip
     write_weights(
@@ -126,11 +128,11 @@ def train_cnn_fold(
     )  # fmt: skip
     if fold != RELEASE:
         found = Predictions.read(fold_files(out, "unet", fold)[1])
-        judge(galaxies, found, network, size=size, scramble=seed if scramble else None).save(predictions_file)
+        judge_detections(galaxies, found, network, size=size, scramble=seed if scramble else None).save(predictions_file)
     return weights_file
 
 
-def judge(galaxies, found, network, *, size=STAMP, scramble=None) -> Predictions:
+def judge_detections(galaxies, found, network, *, size=STAMP, scramble=None) -> Predictions:
     """Probability that each detection is long-lived, also of those below the threshold.
 
     Parameters
@@ -150,9 +152,9 @@ def judge(galaxies, found, network, *, size=STAMP, scramble=None) -> Predictions
     """
     everything = ClumpStamps(galaxies, replace(found, threshold=np.zeros(len(found))), size=size)
     inputs = everything.observed(np.arange(len(found)), scatter=scramble)
-    p = orientations(network, inputs)
+    p, error = judge(network, inputs)
     known = np.abs(inputs).max(axis=(1, 2, 3), initial=0) > 0
-    return replace(found, p_long=np.where(known, p.mean(axis=0), np.nan), p_long_err=np.where(known, p.std(axis=0), np.nan))
+    return replace(found, p_long=np.where(known, p, np.nan), p_long_err=np.where(known, error, np.nan))
 
 
 def _of_folds(out, kind, folds):

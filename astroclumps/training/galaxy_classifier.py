@@ -25,7 +25,7 @@ class StampBatches:
     ----------
     stamps : `~astroclumps.training.clump_stamps.ClumpStamps`
     index : ndarray of int
-        Stamps to take, of kind 'LLC' and 'SLC'.
+        Stamps to take, labelled 'LLC' or 'SLC'.
     batch_size : int, default 64
     shift : int, default 1
         Largest shift in pixels (ours).
@@ -46,7 +46,7 @@ class StampBatches:
     scramble: bool = False
 
     def __post_init__(self):
-        long = self.stamps.kind[self.index] == "LLC"
+        long = self.stamps.label[self.index] == "LLC"
         self._short, self._long = self.index[~long], self.index[long]
         if not len(self._short) or not len(self._long):
             raise ValueError(f"training needs stamps of both classes, got {len(self._long)} long- and {len(self._short)} short-lived")
@@ -66,7 +66,7 @@ class StampBatches:
         noisy = clean * factor[:, :, None, None].astype(np.float32) + self.stamps.noise(pick, rng=rng)
         for k in range(len(pick)):
             noisy[k, ~lose_bands(noisy.shape[1], rng=rng)] = 0
-        return normalise(noisy, bands=self.stamps.bands), (self.stamps.kind[pick] == "LLC").astype(np.float32)
+        return normalise(noisy, bands=self.stamps.bands), (self.stamps.label[pick] == "LLC").astype(np.float32)
 
 
 class StampValidation:
@@ -82,7 +82,7 @@ class StampValidation:
 
     def __init__(self, stamps, index, *, scramble=None):
         self.inputs = stamps.observed(index, scatter=scramble)
-        self.long_lived, self.galaxy = stamps.kind[index] == "LLC", stamps.galaxy[index]
+        self.long_lived, self.galaxy = stamps.label[index] == "LLC", stamps.galaxy[index]
         if self.long_lived.all() or not self.long_lived.any():
             raise ValueError("the galaxies that choose must have stamps of both classes; take more of them with n_validation")
 
