@@ -14,11 +14,11 @@ _SUFFIXES = (".npz", ".hdf5", ".h5", ".hdf")
 _PART = re.compile(r"(.+)\.\d+\.(hdf5|h5|hdf)")  # one of the files of a snapshot in several
 
 
-def add_snapshot_options(parser):
-    """Where the particles come from and what they mean."""
+def add_snapshot_options(parser, *, nargs="+"):
+    """Where the particles come from and what they mean; ``nargs`` of the snapshots."""
     group = parser.add_argument_group("snapshots")
     group.add_argument(
-        "snapshot", nargs="+", metavar="SNAP",
+        "snapshot", nargs=nargs, metavar="SNAP",
         help="snapshots of one galaxy in order of time: files, a folder that holds them, or a pattern such as 'run/snap_*.hdf5'",
     )  # fmt: skip
     group.add_argument("--reader", metavar="NAME", help="simulation reader: hdf5, npz, yt or a plugin (default: by content)")

@@ -11,7 +11,7 @@ __all__ = ["LightFit", "fit_light"]
 _STEPS = 40
 _CONVERGED = 1e-4  # relative fall of chi^2 in a step
 _NUDGE = np.array([1e-2, 1e-2, 1e-3, 1e-3, 1e-3, 1e-3])  # of the parameters, for the derivatives
-_N_SERSIC = (0.2, 6.0)
+_N_SERSIC = (0.2, 8.0)
 _ROUND = 0.9  # largest (1 - q) / (1 + q): axis ratios above 0.05
 _SMALLEST = 0.5  # pixels, half-light radius
 _PAD = 16  # pixels around the image into which the point-spread function may carry light
@@ -69,7 +69,7 @@ def fit_light(image, *, noise, psf_fwhm, pixel_scale=0.06, electrons_per_unit=No
     Returns
     -------
     `LightFit`
-        ``success`` is False where it did not converge in 40 steps, or ended at a Sersic index of 0.2 or 6, an axis ratio of 0.05, a
+        ``success`` is False where it did not converge in 40 steps, or ended at a Sersic index of 0.2 or 8 (van der Wel et al. 2012), an axis ratio of 0.05, a
         half-light radius below half a pixel or above the image's side, or a centre farther from the middle of the image than a
         quarter of its side.
 
