@@ -21,6 +21,27 @@ _NAMES = {"LLC": "long-lived (LLC)", "SLC": "short-lived (SLC)", "": "not classi
 _N_PANELS = 4
 _RADIUS = 3.0  # pixels, the circles' radius: the default aperture
 
+_ELSEWHERE = {
+    "plotting_3d": ("plot_clumps_3d",),
+    "plotting_tracks": ("plot_tracks",),
+    "plotting_injection": ("plot_injection",),
+    "plotting_evaluation": (
+        "plot_clumps_per_square", "plot_completeness", "plot_detectors", "plot_purity", "plot_squares", "plot_true_detection",
+    ),
+    "plotting_classifier": ("plot_band_use", "plot_classifier", "plot_p_long"),
+    "plotting_failures": ("plot_failures",),
+}  # fmt: skip
+
+
+def __getattr__(name):
+    """The figures of other modules, which import this one."""
+    for module, names in _ELSEWHERE.items():
+        if name in names:
+            from importlib import import_module
+
+            return getattr(import_module(f".{module}", __package__), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
 
 def colour_image(image: MultiBandImage, *, softening: float = 12.0) -> np.ndarray:
     """Colour picture of an image from three well separated bands.
