@@ -1,5 +1,4 @@
-"""The command line: ``astroclumps run``, ``demo``, ``find3d``, ``simulate``, ``dataset``, ``inject``, ``train``, ``evaluate``, ``plugins`` and
-``weights``.
+"""The command line ``astroclumps``; each command is a module of `astroclumps.commands`.
 
 Exit codes: 0 everything went well, 1 something failed (one line on stderr says what), 2 the command was not understood.
 """

@@ -4,7 +4,7 @@ import numpy as np
 
 from .plotting import CLASS_COLOURS
 
-__all__ = ["CLASS_STYLES", "classes", "figure_class", "save"]
+__all__ = ["CLASS_STYLES", "classes", "figure_class", "log_axis", "save"]
 
 CLASS_STYLES = {
     "LLC": ("long-lived (LLC)", CLASS_COLOURS["LLC"], "#c01818", "-", "o"),
@@ -59,6 +59,17 @@ def figure_class(who: str):
         return figure
 
     return make
+
+
+def log_axis(axes) -> None:
+    """A logarithmic horizontal axis whose numbers do not run into each other: powers of ten, and 2 and 5 within less than two decades."""
+    from matplotlib.ticker import LogLocator, NullFormatter
+
+    axes.set_xscale("log")
+    low, high = axes.get_xlim()
+    short = high < 100 * low
+    axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if short and high < 30 * low else (1.0,), numticks=9))
+    axes.xaxis.set_minor_formatter(NullFormatter())
 
 
 def save(figure, path) -> None:

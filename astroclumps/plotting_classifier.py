@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .figures import CLASS_STYLES, figure_class, save
+from .figures import CLASS_STYLES, figure_class, log_axis, save
 
 __all__ = ["plot_band_use", "plot_classifier", "plot_p_long"]
 
@@ -100,7 +100,7 @@ def plot_p_long(p_long_by, kinds, path, *, title: str = "") -> Path:
         one.plot(middle, _column(part, "roc_auc"), color="0.3", ls="--", marker="s", ms=4, label="area under the ROC in the bin")
         one.axhline(0.5, color="0.8", lw=0.8, zorder=0)
         if quantity != "magnitude":
-            one.set_xscale("log")
+            log_axis(one)
         one.set(xlabel=_LABELS.get(quantity, quantity), ylim=(-0.02, 1.02))
     if quantities:
         axes[0].legend(fontsize=8, frameon=False)
@@ -110,7 +110,7 @@ def plot_p_long(p_long_by, kinds, path, *, title: str = "") -> Path:
     last.plot(middle, place, "o", color="0.1")
     labels = [f"{row['kind']}\n{row['n']} ({100 * float(row['share']):.0f}%)" for row in kinds]
     last.set_yticks(place, labels, fontsize=8)
-    last.invert_yaxis()
+    last.set_ylim(len(kinds) - 0.5, -0.5)
     last.axvline(0.5, color="0.8", lw=0.8, zorder=0)
     last.set(xlabel="probability of being long-lived (16, 50, 84%)", xlim=(-0.02, 1.02))
     figure.suptitle(title, size=10)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .figures import figure_class, save
+from .figures import figure_class, log_axis, save
 
 __all__ = ["plot_clumps_per_square", "plot_completeness", "plot_detectors", "plot_purity", "plot_squares", "plot_true_detection"]
 
@@ -66,7 +66,10 @@ def _panels(who, table, path, value, title):
         _lines(axes, part, value, style)
         middle = _column(part, "median")
         if quantity in _LOGARITHMIC and (middle > 0).any():
-            axes.set_xscale("log" if (middle > 0).all() else "symlog", **({} if (middle > 0).all() else {"linthresh": 1e-3}))
+            if (middle > 0).all():
+                log_axis(axes)
+            else:
+                axes.set_xscale("symlog", linthresh=1e-3)
         axes.set(xlabel=_LABELS.get(quantity, quantity), ylim=(-0.03, 1.03), ylabel=value if i % columns == 0 else "")
         axes.tick_params(labelsize=8)
     if quantities:
@@ -146,7 +149,8 @@ def plot_detectors(curves, scores, path, *, title: str = "") -> Path:
     number = float(scores["detections_per_image"][0])
     right.axvline(number, color="0.7", lw=0.8)
     left.set(xlabel="completeness", ylabel="purity", xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
-    right.set(xlabel="detections in an image", ylabel="completeness", ylim=(-0.02, 1.02), xlim=(0, max(4 * number, 1)))
+    most = max([number, *(float(row["detections_per_image"]) for name, row in own.items() if name not in _NULLS)])
+    right.set(xlabel="detections in an image", ylabel="completeness", ylim=(-0.02, 1.02), xlim=(0, max(1.5 * most, 1)))
     figure.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=8, frameon=False)
     figure.suptitle(title or "one to one within 3 px, blends merged; points: each detector's own cut", size=10)
     save(figure, Path(path))
@@ -189,7 +193,8 @@ def plot_squares(squares_completeness, path, *, detector: str | None = None, tit
             if len(part):
                 label = f"{null}, {sizes.max()} px"
                 axes.plot(_column(part, "median"), _column(part, "completeness"), color="0.5", ls=":", marker=mark, label=label)
-        axes.set(xscale="log", xlabel=_LABELS[kind] + " in a square", ylim=(-0.03, 1.03))
+        log_axis(axes)
+        axes.set(xlabel=_LABELS[kind] + " in a square", ylim=(-0.03, 1.03))
     figure.axes[0].set_ylabel("completeness")
     figure.axes[1].legend(fontsize=8, frameon=False, loc="lower right")
     figure.suptitle(title or f"{shown}: squares with a detection", size=10)

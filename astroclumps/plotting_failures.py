@@ -36,7 +36,7 @@ def plot_failures(galaxy_set, matched, path, *, noise_seed: int, cut: float = -n
     Returns
     -------
     path : `~pathlib.Path`
-        White circles are detections that are true, red ones false; squares are the clumps that are to be found, dotted below the least
+        White circles are detections that are true, pink ones false; squares are the clumps that are to be found, dotted below the least
         mass. The subject is in the middle.
     """
     new_figure = figure_class("plot_failures")
@@ -84,7 +84,7 @@ def _picture(axes, galaxy_set, matched, row, noise_seed, cut):
     flat, truth = matched.detections, matched.truth
     for d in range(flat.first[i], flat.first[i + 1]):
         if flat.score[d] >= cut:
-            axes.add_patch(Circle((flat.x[d], flat.y[d]), 3, fill=False, ec="white" if matched.true[d] else "#ff5050", lw=1.1))
+            axes.add_patch(Circle((flat.x[d], flat.y[d]), 3, fill=False, ec="white" if matched.true[d] else "#ff40ff", lw=1.3))
     for t in range(truth.first[i], truth.first[i + 1]):
         line = "-" if matched.counted[t] else ":"
         axes.add_patch(Rectangle((truth.x[t] - 1, truth.y[t] - 1), 2, 2, fill=False, ec="#60ff60", lw=0.9, ls=line))

@@ -16,6 +16,7 @@ Detections come from the held-out predictions of training (--predictions) or fro
 been trained on these galaxies). On the same noisy images stand classical finders and two detectors that know nothing: as many
 light-weighted random points, and a dot in every lit square. Scores with errors are in OUT/scores.json, tables in OUT/*.ecsv."""
 _FILES = ("scores.json",)
+_HELD_OUT = "held-out folds"
 
 
 def add_parser(commands):
@@ -139,9 +140,10 @@ class _Job:
         rows = self.predictions.rows(len(self.whole), threshold=0)
         score, threshold = (np.clip(v, 1e-9, 1 - 1e-9) for v in (self.predictions.score, self.predictions.threshold))
         moved = 1 / (1 + (1 - score) / score * threshold / (1 - threshold))
-        mine = [rows[i] for i in self.numbers[self.compared]]
-        self.detections["held-out folds"] = [(self.predictions.x[r], self.predictions.y[r], moved[r]) for r in mine]
-        self.cuts["held-out folds"] = 0.5
+        mine = [rows[i] for i in self.numbers]
+        self.held_out = [(self.predictions.x[r], self.predictions.y[r], moved[r]) for r in mine]
+        self.detections[_HELD_OUT] = [self.held_out[k] for k in self.compared]
+        self.cuts[_HELD_OUT] = 0.5
         if self.predictions.p_long is not None:
             self.p_long = [self.predictions.p_long[r] for r in mine]
 
@@ -170,6 +172,10 @@ class _Job:
             },
             "detectors": made.scores,
         }  # fmt: skip
+        if first == _HELD_OUT and len(self.compared) < len(self.numbers):
+            whole = self.whole.subset(self.numbers)
+            options = {"sf_zlc": self.policy, "min_mass": 10**args.min_mass, "by": args.by, "n_draws": args.draws, "seed": args.seed}
+            self.scores["all_images"] = compare(whole, {first: self.held_out}, cuts=self.cuts, purity=args.purity, **options).scores
         if not args.no_classifier:
             self._classify(first)
 
@@ -177,9 +183,11 @@ class _Job:
         from ..evaluation.classifier_report import classifier_report, control_report
         from ..evaluation.images import classify_images
 
-        args, cut = self.args, self.cuts[first]
-        keep = [np.asarray(one[2]) >= cut for one in self.detections[first]]
-        kept = [tuple(part[k] for part in one) for one, k in zip(self.detections[first], keep, strict=True)]
+        args, galaxy_set, found = self.args, self.galaxy_set, self.detections[first]
+        if self.p_long is not None:  # nothing need be run, so that all images are used
+            galaxy_set, found = self.whole.subset(self.numbers), self.held_out
+        keep = [np.asarray(one[2]) >= self.cuts[first] for one in found]
+        kept = [tuple(part[k] for part in one) for one, k in zip(found, keep, strict=True)]
         options = {"by": "track" if args.by in ("snapshot", "track") else args.by, "n_draws": args.draws, "seed": args.seed}
         classifier = None
         if args.classifier_weights or self.predictions is None:
@@ -191,17 +199,17 @@ class _Job:
         elif classifier is not None:
             self._say("classifier ...")
             p_long = classify_images(
-                self.galaxy_set, kept, classifier, seed=self.noise_seed, n_jobs=args.jobs, progress=not args.quiet
+                galaxy_set, kept, classifier, seed=self.noise_seed, n_jobs=args.jobs, progress=not args.quiet
             )  # fmt: skip
         else:
             self.scores["classifier"] = {"left_out": "the predictions hold no p_long; give --classifier-weights"}
             return
-        self.scores["classifier"], tables = classifier_report(self.galaxy_set, kept, p_long, **options)
+        self.scores["classifier"], tables = classifier_report(galaxy_set, kept, p_long, **options)
         self.tables |= tables
         if classifier is not None:
             self._say("controls of the classifier ...")
             self.scores["controls"], self.tables["bands"] = control_report(
-                self.galaxy_set, kept, classifier, noise_seed=self.noise_seed, n_stamps=args.stamps, **options
+                galaxy_set, kept, classifier, noise_seed=self.noise_seed, n_stamps=args.stamps, **options
             )  # fmt: skip
 
     def write(self, folder):
