@@ -180,8 +180,16 @@ def test_the_recipes_take_every_option_of_train():
     import inspect
 
     from astroclumps.commands import train
-    from astroclumps.training import recipes
+    from astroclumps.training import augment, fold_cnn, fold_unet, recipes
 
-    for kind, recipe in (("unet", recipes.train_unet), ("cnn", recipes.train_cnn)):
-        wanted = {name for _, name, *_ in (*train._BOTH, *train._ONLY[kind])} | {"progress"}
-        assert wanted <= set(inspect.signature(recipe).parameters)
+    varied = set(inspect.signature(augment.Augmentation).parameters)
+    for kind, sersic, fold in (
+        ("unet", recipes.train_unet, fold_unet.train_unet_fold),
+        ("cnn", recipes.train_cnn, fold_cnn.train_cnn_fold),
+    ):
+        only = train._ONLY[kind]
+        wanted = {name for _, name, *_ in (*train._BOTH, *train._SERSIC, *only["both"], *only["sersic"])} | {"progress"}
+        assert wanted <= set(inspect.signature(sersic).parameters)
+        wanted = {name for _, name, *_ in (*train._BOTH, *train._FOLD, *only["both"], *only["fold"], *train._SWITCHES[kind])} | {"progress"}
+        known = set(inspect.signature(fold).parameters)
+        assert wanted <= (known | varied if "augmentation" in known else known)

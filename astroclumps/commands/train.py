@@ -1,31 +1,83 @@
-"""``astroclumps train``: weights from mock galaxies."""
+"""``astroclumps train``: weights from mock galaxies, or from the images of simulated ones."""
 
 from pathlib import Path
 
-from . import add_common
+from . import UsageError, add_common
 from .products import check_folder
 
-__all__ = ["add_parser", "train"]
+__all__ = ["add_parser", "release", "train"]
 
 # option, recipe argument, type, help; the defaults are the recipes'
 _BOTH = (
+    ("--steps", "n_steps", int, "steps of training"),
+    ("--seed", "seed", int, "seed of training and of the Sersic mocks"),
+    ("--version", "version", str, "version of the weights, for the card and the file"),
+)
+_SERSIC = (
     ("--images", "n_train", int, "mock galaxies to train on"),
     ("--validation", "n_validation", int, "mock galaxies that choose threshold and best step"),
     ("--test", "n_test", int, "held-out mock galaxies for the scores of the card; 0 for none"),
-    ("--steps", "n_steps", int, "steps of training"),
-    ("--seed", "seed", int, "seed of mocks and training"),
     ("--jobs", "n_jobs", int, "processes that make mocks"),
-    ("--version", "version", str, "version of the weights, for the card and the file"),
     ("--name", "name", str, "name of the weights"),
 )
-_MORE = "a run that was stopped goes on where it was. Defaults are the settings of the weights in the package; the model card records all."
+_SPLIT = (
+    ("--main", "n_main", int, "folds that leave one galaxy out"),
+    ("--grouped", "n_grouped", int, "folds that leave several galaxies out"),
+    ("--choosing", "n_validation", int, "galaxies of each fold that choose step, threshold and calibration"),
+)
+_FOLD = (
+    ("--start", "start", str, "weights to start from: name or file; 'none' for random ones"),
+    ("--rate", "learning_rate", float, "largest learning rate"),
+    ("--every", "every", int, "steps between validations"),
+    ("--patience", "patience", int, "validations without a better score after which training stops"),
+    ("--blur", "blur", float, "largest width in pixels of the Gaussian that half of the images are blurred with"),
+    ("--colour-scatter", "colour", float, "scatter in dex of a factor of each band"),
+    *_SPLIT,
+)
+
+
+def _policy(text):
+    return text if text in ("all", "none") else float(text)
+
+
+_policy.__name__ = "all, none or a share"
 _ONLY = {
-    "unet": (("--filters", "filters", int, "filters of the first block"), ("--batch-size", "batch_size", int, "images a step")),
+    "unet": {
+        "both": (("--filters", "filters", int, "filters of the first block"), ("--batch-size", "batch_size", int, "images a step")),
+        "sersic": (),
+        "fold": (
+            ("--sf-zlc", "sf_zlc", _policy, "zero-lifetime clumps that form stars: all, none, or those above a share of the disc's rate"),
+            ("--min-snr", "min_snr", float, "least signal-to-noise of the clumps that are asked for"),
+            ("--min-contrast", "min_contrast", float, "least share in the light around of the clumps that are asked for"),
+            ("--purity", "purity", float, "purity on the validation galaxies at which the threshold is set"),
+            ("--flux-scatter", "flux", float, "scatter in dex of a factor common to all bands"),
+            ("--mix", "mix", str, "folder of Sersic mocks to mix in, such as OUT/train of a run without --data"),
+            ("--mix-share", "mix_share", float, "share of the images taken from them"),
+        ),
+    },
+    "cnn": {
+        "both": (("--dropout", "dropout", float, "part of the nodes that each step leaves out"),),
+        "sersic": (("--detector", "detector", str, "weights of the U-Net whose detections are classified: name or file"),),
+        "fold": (
+            ("--size", "size", int, "side in pixels of what the network is shown"),
+            ("--shift", "shift", int, "largest shift of a stamp in pixels"),
+            ("--batch-size", "batch_size", int, "stamps a step"),
+        ),
+    },
+}
+_SWITCHES = {
+    "unet": (),
     "cnn": (
-        ("--detector", "detector", str, "weights of the U-Net whose detections are classified: name or file"),
-        ("--dropout", "dropout", float, "part of the nodes that each step leaves out"),
+        ("--censored", "censored", "train on short-lived clumps that live on in the last snapshot, too"),
+        ("--scramble", "scramble", "the control: draw the magnitude of each band on its own"),
     ),
 }
+_METAVARS = {int: "N", float: "VALUE", str: "NAME", _policy: "POLICY"}
+_DESCRIPTION = (
+    "train {text}. Without --data on Sersic mocks that are made on the way; with --data on one fold of a set of simulated galaxies "
+    "('astroclumps dataset'): its networks never see the galaxies that it holds out, and judge them in OUT/{kind}/predictions-fold-K.npz. "
+    "A run that was stopped goes on where it was; the model card records all settings."
+)
 
 
 def add_parser(commands):
@@ -36,29 +88,107 @@ def add_parser(commands):
     kinds = parser.add_subparsers(title="networks", metavar="NETWORK", required=True)
     for kind, text in (("unet", "the detector"), ("cnn", "the classifier of stamps")):
         made = kinds.add_parser(
-            kind, help=text, description=f"train {text} on Sersic mocks; {_MORE}", usage=f"astroclumps train {kind} -o OUT [options]",
-            argument_default=argparse.SUPPRESS,
+            kind, help=text, description=_DESCRIPTION.format(text=text, kind=kind), argument_default=argparse.SUPPRESS,
+            usage=f"astroclumps train {kind} -o OUT [--data FOLDER --fold K] [options]",
         )  # fmt: skip
         made.add_argument("-o", "--out", required=True, metavar="OUT", help="folder for mocks, checkpoints and weights")
-        for option, name, type_, help_ in (*_BOTH, *_ONLY[kind]):
-            made.add_argument(option, dest=name, type=type_, metavar={int: "N", float: "VALUE", str: "NAME"}[type_], help=help_)
+        made.add_argument("--data", default=None, metavar="FOLDER", help="set of simulated galaxies")
+        made.add_argument("--fold", default=None, metavar="K", help="number of the fold, or 'all' for the release, which comes last")
+        for title, options in (
+            ("options", (*_BOTH, *_ONLY[kind]["both"])),
+            ("without --data", (*_SERSIC, *_ONLY[kind]["sersic"])),
+            ("with --data", (*_FOLD, *_ONLY[kind]["fold"])),
+        ):
+            group = made.add_argument_group(title)
+            for option, name, type_, help_ in options:
+                given = f"fold_{name}" if title == "with --data" else name
+                group.add_argument(option, dest=given, type=type_, metavar=_METAVARS[type_], help=help_)
+        for option, name, help_ in _SWITCHES[kind]:
+            group.add_argument(option, dest=f"fold_{name}", action="store_true", help=help_)
         made.add_argument("--quiet", "-q", action="store_true", default=False, help="no progress bars")
         add_common(made)
         made.set_defaults(command=train, kind=kind, debug=False)
+    made = kinds.add_parser(
+        "release", help="the weights to be shipped, with the scores of all folds in their cards", argument_default=argparse.SUPPRESS,
+        description="write unet-synthetic and cnn-synthetic: the networks of the fold 'all', for the classifier an ensemble with those of "
+        "the main folds, with the scores of all held-out galaxies in the model cards",
+    )  # fmt: skip
+    made.add_argument("-o", "--out", required=True, metavar="OUT", help="folder of the folds")
+    made.add_argument("--data", required=True, metavar="FOLDER", help="set of simulated galaxies")
+    made.add_argument("--version", dest="version", metavar="NAME", help="version of the weights")
+    for option, name, type_, help_ in _SPLIT:
+        made.add_argument(option, dest=name, type=type_, metavar="N", help=f"{help_}; as in training")
+    add_common(made)
+    made.set_defaults(command=release, debug=False)
 
 
 def train(args) -> int:
     """Do the job of one command line."""
-    folder = Path(args.out)
+    folder, given = Path(args.out), vars(args)
+    fold_options = {name.removeprefix("fold_"): value for name, value in given.items() if name.startswith("fold_")}
+    both = {name for _, name, _, _ in (*_BOTH, *_ONLY[args.kind]["both"])}
+    sersic = {name for _, name, _, _ in (*_SERSIC, *_ONLY[args.kind]["sersic"])}
+    if args.data is None and (args.fold is not None or fold_options):
+        raise UsageError(f"{', '.join(sorted(fold_options)) or 'a fold'} goes with --data, the folder of a set of simulated galaxies")
+    if args.data is not None and (args.fold is None or sersic & set(given)):
+        wrong = ", ".join(sorted(sersic & set(given)))
+        raise UsageError(f"{wrong} is for Sersic mocks, without --data" if wrong else "--data needs --fold, a number or 'all'")
+    options = {name: given[name] for name in both if name in given}
     check_folder(folder, overwrite=True)
-    try:
-        from ..training import recipes
-    except ImportError as exc:
-        raise ImportError(f'training needs torch and tqdm; install them with  pip install "astroclumps[ml,sed]" ({exc})') from exc
-    known = {name for _, name, _, _ in (*_BOTH, *_ONLY[args.kind])}
-    options = {name: value for name, value in vars(args).items() if name in known}
+    module = _training("recipes" if args.data is None else f"fold_{args.kind}")
     folder.mkdir(parents=True, exist_ok=True)
-    recipe = {"unet": recipes.train_unet, "cnn": recipes.train_cnn}[args.kind]
-    path = recipe(folder, progress=not args.quiet, **options)
+    if args.data is None:
+        options |= {name: given[name] for name in sersic if name in given}
+        recipe = {"unet": "train_unet", "cnn": "train_cnn"}[args.kind]
+        path = getattr(module, recipe)(folder, progress=not args.quiet, **options)
+    else:
+        if args.kind == "unet":
+            _augmentation(fold_options)
+        recipe = {"unet": "train_unet_fold", "cnn": "train_cnn_fold"}[args.kind]
+        options |= fold_options
+        path = getattr(module, recipe)(folder, args.data, fold=_fold(args.fold), progress=not args.quiet, **options)
     print(f"weights are in {path}; use them with  astroclumps run --{'weights' if args.kind == 'unet' else 'classifier-weights'} {path}")
     return 0
+
+
+def release(args) -> int:
+    """Write the weights to be shipped."""
+    _training("recipes")  # says what is missing
+    from ..training.folds import Folds
+    from ..training.galaxy_set import GalaxySet
+    from ..training.predictions import Predictions
+    from ..training.release import make_release
+    from ..training.scores import held_out_scores
+
+    out, split = Path(args.out), {name: vars(args)[name] for _, name, _, _ in _SPLIT if name in args}
+    galaxies = GalaxySet(args.data)
+    version = {"version": args.version} if "version" in args else {}
+    n = len(Folds.from_set(galaxies, **split))
+    for kind in ("unet", "cnn"):
+        predictions = Predictions.read(*(out / kind / f"predictions-fold-{fold}.npz" for fold in range(n)))
+        scores = held_out_scores(galaxies, predictions, kind=kind)
+        path = make_release(out, galaxies, kind=kind, scores=scores, **version, **split)
+        print(
+            f"{path}: {', '.join(f'{name} {value[0]:.3f} +- {value[1]:.3f}' for name, value in scores.items() if isinstance(value, tuple))}"
+        )
+    return 0
+
+
+def _training(name):
+    import importlib
+
+    try:
+        return importlib.import_module(f"astroclumps.training.{name}")
+    except ImportError as exc:
+        raise ImportError(f'training needs torch and tqdm; install them with  pip install "astroclumps[ml,sed]" ({exc})') from exc
+
+
+def _fold(text):
+    return int(text) if text.isdecimal() else text
+
+
+def _augmentation(options):
+    """Gather the options of the augmentation into one."""
+    from ..training.augment import Augmentation
+
+    options["augmentation"] = Augmentation(**{name: options.pop(name) for name in ("flux", "colour", "blur") if name in options})
