@@ -3,7 +3,8 @@
 Run ``python benchmarks/bench_synthetic.py --out FOLDER`` (20 galaxies of 3e5 stars and 20 snapshots: half an hour on two cores). Each
 galaxy is made, searched by `~astroclumps.ClumpFinder3D` and followed by `~astroclumps.ClumpTracker`; the tracked tables are kept in FOLDER,
 so that a second run with the same settings only prints. ``--gizmo DATA`` puts the folder of a hydrodynamical disc's snapshots beside it.
-The tables are written as CSV to ``--tables``. It fails where a single quantity reaches a balanced accuracy of 0.85.
+The tables are written as CSV to ``--tables``; ``--picture FILE`` shows some galaxies beside that disc as HST would see them. It fails
+where a single quantity reaches a balanced accuracy of 0.85.
 """
 
 import argparse
@@ -18,6 +19,7 @@ from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
+import suite_images
 import suite_populations
 import suite_truth as truth
 from astropy.table import QTable, vstack
@@ -36,7 +38,8 @@ def make_galaxy(settings, i, out):
     if kept.is_file():
         return kept
     suite = SyntheticSuite(**settings)
-    tables, labels, ids, discs = [], [], [], []
+    tables, labels, ids, discs, seen, images = [], [], [], [], [], []
+    imager = suite_images.make_imager()
     making = finding = 0.0
     snapshots = suite.galaxy(i)
     with warnings.catch_warnings(), ClumpTracker() as tracker:
@@ -55,6 +58,10 @@ def make_galaxy(settings, i, out):
             labels.append(star_labels)
             ids.append(np.asarray(snapshot.stars["particle_id"]))
             discs.append(truth.disc_numbers(snapshot))
+            if len(tables) - 1 in looked_at(suite.n_snapshots):
+                rows, pictures = suite_images.look(imager, snapshot, clumps, star_labels)
+                seen.extend({"snapshot": len(tables) - 1, **row} for row in rows)
+                images.append(pictures)
         tracked = tracker.finish()
         record = suite.record(i)
         members = [suite.members(i, k) for k in range(suite.n_snapshots)]
@@ -65,23 +72,31 @@ def make_galaxy(settings, i, out):
         tracked[f"disc_{name}"] = np.array([disc[name] for disc in discs])[tracked["snapshot"]]
     properties = suite.properties(i)
     tracked.meta = {"making": making, "finding": finding, "r_d": float(properties.r_d), "h_d": float(properties.h_d)}
-    tracked.write(kept, overwrite=True)
+    suite_images.write(out / f"seen_{i:03d}.csv", seen)
+    np.save(out / f"images_{i:03d}.npy", np.stack(images))
     record.write(out / f"record_{i:03d}.ecsv", overwrite=True)
     own.write(out / f"own_{i:03d}.ecsv", overwrite=True)
+    tracked.write(kept, overwrite=True)
     print(f"galaxy {i}: made in {making:.1f} s, searched in {finding:.1f} s, {len(tracked)} clumps", flush=True)
     return kept
 
 
+def looked_at(n):
+    """Numbers of the snapshots of which images are made."""
+    return sorted({n // 4, n // 2, n - 1})
+
+
 def gizmo(folder):
-    """The same columns for the hydrodynamical disc."""
+    """The same columns for the hydrodynamical disc, numbers of its images, and two of these."""
     snapshots = read_all(folder)
     found = find_all(snapshots)
+    seen, images = suite_images.look_at(snapshots, found, (4, 8, 12, 16, 20))
     tracked = track(snapshots, found)[0]
     discs = [truth.disc_numbers(snapshot) for snapshot in snapshots]
     for name in discs[0]:
         tracked[f"disc_{name}"] = np.array([disc[name] for disc in discs])[tracked["snapshot"]]
     tracked["galaxy"] = tracked["track"]  # one galaxy: its tracks take the place of galaxies where halves are made
-    return tracked
+    return tracked, seen, images[[0, 2]]
 
 
 def show(title, rows, tables):
@@ -100,6 +115,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--tables", type=Path)
+    parser.add_argument("--picture", type=Path)
     parser.add_argument("--galaxies", type=int, default=20)
     parser.add_argument("--snapshots", type=int, default=20)
     parser.add_argument("--stars", type=int, default=300_000)
@@ -127,12 +143,18 @@ def main():
     for table in tables:
         table.meta.clear()
     suite = vstack(tables, metadata_conflicts="silent")
-    other = gizmo(args.gizmo) if args.gizmo else None
+    other, other_seen, pictures = gizmo(args.gizmo) if args.gizmo else (None, [], [])
 
     show("Links: tracker against the record", truth.link_table(tables, records), args.tables)
     for title, rows in truth.class_tables(tables, records, own):
         show(title, rows, args.tables)
     show("Populations: beside METHODS 1", suite_populations.populations(suite, records, other), args.tables)
+    seen = [row for i in range(args.galaxies) for row in suite_images.read(args.out / f"seen_{i:03d}.csv")]
+    show("Images: at redshift 1.7", suite_images.table(seen, other_seen), args.tables)
+    if args.picture:
+        columns = [(f"hydrodynamical {k + 1}", one) for k, one in enumerate(pictures)]
+        columns += [(f"suite, galaxy {i}", np.load(args.out / f"images_{i:03d}.npy")[-1]) for i in range(min(args.galaxies, 7))]
+        suite_images.picture(args.picture, columns)
     scores, rows = suite_populations.single_quantities(suite, other)
     show("Single quantities: balanced accuracy for LLC against SLC", rows, args.tables)
     worst = max(scores.values())

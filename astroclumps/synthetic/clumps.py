@@ -14,13 +14,13 @@ __all__ = ["MEMBER_COLUMNS", "SEEN", "Body", "Path", "clump_masses", "clump_trai
 SEEN = 1.3
 MEMBER_COLUMNS = 11  # time of capture and its duration, semi-axis, two directions, angular speed, phase
 _MASSES = (10**6.5, 10**9.5)  # METHODS 1
-_SLOPE = -1.8  # dN/dM, 'slightly shallower than -2' (METHODS 1)
-_RADIUS = (0.150, 10**7.5, 0.30, 0.13)  # kpc at a mass, exponent, scatter in dex; typical radii are about 180 pc (paper section 3.1.2)
+_SLOPE = -1.35  # dN/dM (ours): with cut-off, dissolution and the mix of galaxies, clumps that are found have the slope of METHODS 1
+_RADIUS = (0.145, 10**7.5, 0.30, 0.16)  # kpc at a mass, exponent, scatter in dex; typical radii are about 180 pc (paper section 3.1.2)
 _EFFICIENCY = (0.036, 0.12)  # star formation per free-fall time, 0.03-0.04 (METHODS 1), and scatter in dex
-_LIMIT = (2.25, 0.23)  # VELA's own limit (40 km/s) and V_SN (18 km/s) enclose the factor; scatter in dex (ours)
+_LIMIT = (2.8, 0.28)  # VELA's own limit (40 km/s) and V_SN (18 km/s) enclose the factor; scatter in dex (ours)
 _TIDES = (1.0, 0.12)  # of the tidal radius, that a clump must fit into; scatter in dex (ours)
 _MIGRATION = (7.0, 11.0)  # dynamical times R_d/V of the way in, '8-10' (METHODS 1)
-_GROWTH = (0.7, 0.15)  # Gyr in which accretion doubles a clump (ours), scatter in dex
+_GROWTH = (0.5, 0.3)  # Gyr in which accretion doubles a clump (ours), scatter in dex
 
 
 @compiled
@@ -67,10 +67,13 @@ def v_supernova(efficiency):
     return 30 * np.sqrt(efficiency / 0.1)
 
 
-def clump_masses(rng: np.random.Generator, n: int, *, low: float = _MASSES[0], high: float = _MASSES[1]) -> np.ndarray:
-    """Draw masses (Msun) from dN/dM ~ M^-1.8 between two limits, by default 10^6.5 and 10^9.5."""
-    power = _SLOPE + 1
-    return (low**power + rng.random(n) * (high**power - low**power)) ** (1 / power)
+def clump_masses(rng: np.random.Generator, n: int, *, low: float = _MASSES[0], high: float = _MASSES[1], cut: float = np.inf) -> np.ndarray:
+    """Draw masses (Msun) from dN/dM ~ M^-1.35 exp(-M / cut) between two limits, by default 10^6.5 and 10^9.5."""
+    power, made = _SLOPE + 1, np.zeros(0)
+    while len(made) < n:
+        mass = (low**power + rng.random(2 * n + 8) * (high**power - low**power)) ** (1 / power)
+        made = np.concatenate([made, mass[rng.random(len(mass)) < np.exp((low - mass) / cut)]])
+    return made[:n]
 
 
 def clump_traits(rng: np.random.Generator, mass: float) -> dict:
@@ -86,8 +89,9 @@ def clump_traits(rng: np.random.Generator, mass: float) -> dict:
         "growth": float(_GROWTH[0] * 10 ** rng.normal(0, _GROWTH[1])),
         "migration": float(rng.uniform(*_MIGRATION)),
         "cusp": float(rng.uniform(1.3, 2.4)),
-        "outflow": float(rng.uniform(0.6, 2.2)),
-        "wait": float(rng.uniform(4.0, 12.0)),
+        "outflow": float(rng.uniform(0.2, 1.8)),
+        "wait": float(rng.uniform(5.0, 17.0)),
+        "captured": float(rng.beta(0.6, 6.0)),
     }
 
 

@@ -5,20 +5,23 @@ from typing import NamedTuple
 import numpy as np
 
 from .clumps import SEEN, Body, Path, clump_masses, clump_traits, free_fall_time, v_circ
-from .orbits import RG, elements_from, near, phase_space, places
+from .complexes import Complexes
+from .orbits import COS_I, RG, elements_from, near, phase_space, places
 from .particles import Baryons
 from .potential import KMS, Potential
 from .relations import DiscProperties
 from .spiral import SpiralArms
 
-__all__ = ["Evolution", "FreeGas"]
+__all__ = ["INWARDS", "Evolution", "FreeGas"]
 
 _DELTA = 5e-5  # Gyr, over which velocities are differenced
 _COLLAPSE = (0.025, 0.045)  # Gyr, in which a clump's gas comes together
 _LOOSE_ARM = 0.3  # how far freed particles follow the arms
+_ROUNDING = 0.75  # power of the axis ratios of a clump once it is held (ours)
 _SPREAD = (0.02, 0.08)  # dex, of the radial and vertical frequency of freed particles (ours)
-_LARGEST = 0.06  # of the disc's gas: the largest clump
+_LARGEST = 0.2  # of the disc's gas: the largest clump (ours)
 _FEWEST = 30  # particles, that a clump must be worth
+INWARDS = 1.7  # how star formation of the disc rises inwards, per R_d (ours)
 _THICK_SFR = 0.05  # star formation of the thick layer's gas over the thin one's (ours)
 
 
@@ -53,7 +56,9 @@ class Evolution:
         low = max(10**6.5, _FEWEST * baryons.particle_mass)
         n = rng.poisson(disc.clumpiness * (end - start) / 0.1)
         self._births = np.sort(rng.uniform(start, end, n))
-        self._masses = clump_masses(rng, n, low=low, high=max(min(10**9.5, _LARGEST * disc.gas_mass), 2 * low))
+        high = max(min(10**9.5, _LARGEST * disc.gas_mass), 2 * low)
+        self._masses = clump_masses(rng, n, low=low, high=high, cut=max(disc.largest * disc.gas_mass, low))
+        self._complexes = Complexes(rng, disc.complexes)
         names = ("omega", "kappa", "nu", "momentum")
         self._tables = np.array([potential.tables[name] for name in names])
         self._formed = 0  # stars that clumps formed in this step
@@ -117,8 +122,8 @@ class Evolution:
         rng, disc, b = self.rng, self.disc, self.baryons
         position = gas.position
         radius = np.hypot(position[:, 0], position[:, 1]) / disc.r_d
-        fit = gas.free & b.thin[gas.rows] & (radius > 0.4) & (radius < 1.2) & (abs(position[:, 2]) < 2 * disc.thin)
-        weight = np.cumsum(np.where(fit, gas.boost**1.5 * radius * radius, 0.0))
+        fit = gas.free & b.thin[gas.rows] & (radius > 0.3) & (radius < 1.2) & (abs(position[:, 2]) < 2 * disc.thin)
+        weight = np.cumsum(np.where(fit, gas.boost**1.5 * radius, 0.0))
         if not len(weight) or weight[-1] <= 0:
             return
         centre = position[np.searchsorted(weight, rng.random() * weight[-1], side="right")]
@@ -135,6 +140,7 @@ class Evolution:
         gas.free[chosen] = False
         mass = len(chosen) * b.particle_mass
         traits = clump_traits(rng, mass)
+        rows = np.concatenate([gas.rows[chosen], self._captured(centre, len(chosen), traits["captured"], born)])
         where = float(np.hypot(centre[0], centre[1]))
         way = traits["migration"] * disc.r_d / float(self.potential.speed(disc.r_d))
         path = Path(
@@ -161,14 +167,26 @@ class Evolution:
             spin_0=path.phi_0 + np.pi / 2 - disc.pitch + rng.normal(0, 0.3),
             judged=born + collapse,
         )
-        start = born + rng.uniform(0, 0.4, n := len(chosen)) * collapse
-        body.add(rng, gas.rows[chosen], start, rng.uniform(0.4, 0.7, n) * collapse, traits["radius"], mass)
-        b.host[gas.rows[chosen]] = body.number
+        start = born + rng.uniform(0, 0.4, n := len(rows)) * collapse
+        body.add(rng, rows, start, rng.uniform(0.4, 0.7, n) * collapse, traits["radius"], mass)
+        b.host[rows] = body.number
         self.bodies.append(body)
+
+    def _captured(self, centre, n, share, t):
+        """Stars of the disc that a clump takes with it when it comes together: as many as a share of its gas, the nearest ones."""
+        b = self.baryons
+        rows = np.flatnonzero(b.star & (b.host < 0) & (b.elements[:, COS_I] == 1))
+        position, boost = np.empty((len(rows), 3)), np.empty(len(rows))
+        places(b.elements, rows, t, self.arms.at(t), position, boost)
+        found = np.empty(len(rows), dtype=np.int64)
+        found = found[: near(position, np.ones(len(rows), dtype=bool), centre, 0.8, found)]
+        wanted = min(int(share * n), len(found) // 2)
+        distance = ((position[found] - centre) ** 2).sum(axis=1)
+        return rows[np.sort(found[np.argsort(distance, kind="stable")[:wanted]])]
 
     def _axis_ratios(self, strength):
         """Two axis ratios, rounder where a clump is bound better, with much scatter."""
-        middle = 0.65 + 0.24 * np.tanh(2.3 * strength)
+        middle = 0.68 + 0.25 * np.tanh(2.3 * strength)
         two = np.sort(np.clip(self.rng.normal(middle, 0.14, 2), 0.25, 1.0))
         return two
 
@@ -187,6 +205,7 @@ class Evolution:
         if body.kind == "clump" and body.fate == "forming" and t >= body.judged:
             if v_circ(mass, SEEN * radius) > body.traits["v_limit"] and radius < tide:
                 body.fate = "held"
+                body.axes = body.axes**_ROUNDING
             else:
                 body.fate = "short"
                 body.until = t + body.traits["wait"] * float(free_fall_time(mass, SEEN * radius))
@@ -315,15 +334,26 @@ class Evolution:
     def _form_disc_stars(self, t, dt, gas):
         """Stars from the disc's gas, as many as the galaxy's rate leaves, more of them in the arms."""
         b, rows = self.baryons, gas.rows[gas.free]
-        wanted = self.rng.poisson(max(self.disc.sfr * dt / b.particle_mass, 0.0)) - self._formed
+        wanted = self.rng.poisson(max(self.star_formation(t) * dt / b.particle_mass, 0.0)) - self._formed
         if wanted <= 0 or not len(rows):
             return
-        # the gas has a scale length of R_d/3: with this weight stars form as the power 2 of its density
-        weight = np.where(b.thin[rows], 1.0, _THICK_SFR) * gas.boost[gas.free] ** 1.2 * np.exp(-3.0 * b.elements[rows, RG] / self.disc.r_d)
-        key = self.rng.exponential(1, len(rows)) / weight
+        crowded = gas.boost[gas.free]
+        # the gas has a scale length of about R_d/3.4: with this weight stars form as the power 1.5 of its density
+        weight = np.where(b.thin[rows], 1.0, _THICK_SFR) * crowded * np.exp(-INWARDS * b.elements[rows, RG] / self.disc.r_d)
+        self._complexes.renew(t, dt, rows, weight * crowded)
+        near_one = weight * self._complexes.weigh(t, b.elements, self.arms.at(t), gas.position[gas.free])
+        share = self.disc.clustering
+        weight = (1 - share) * weight / weight.sum() + share * near_one / max(near_one.sum(), 1e-30)
+        key = self.rng.exponential(1, len(rows)) / np.maximum(weight, 1e-30)
         wanted = min(wanted, len(rows) // 2)
         new = rows[np.argpartition(key, wanted)[:wanted]]
         b.form_stars(new, t + dt * self.rng.random(len(new)), self.metallicity(new, t))
+
+    def star_formation(self, t):
+        """Of the whole galaxy at a time, Msun/Gyr: a trend and a wave about the mean."""
+        trend, amplitude, period, phase = self.disc.history
+        wave = 1 + amplitude * np.sin(2 * np.pi * t / period + phase)
+        return self.disc.sfr * wave * np.clip(1 + trend * (t - 0.5 * (self.start + self.end)), 0.3, 2.0)
 
     def metallicity(self, rows, t):
         """12 + log(O/H) of gas particles at a time."""

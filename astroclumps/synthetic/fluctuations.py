@@ -80,7 +80,7 @@ def make_fluctuations(evolution: Evolution, t: float, mean: float) -> list[Fluct
         made.append(Fluctuation(rows[near], moved, n * b.particle_mass, size))
         t_ff = float(free_fall_time(mass, size))
         if rng.random() < 0.6:
-            share = 0.035 * rng.uniform(0.4, 3.5)
+            share = 0.035 * rng.uniform(0.5, 5.0)
             new = rows[near][rng.random(n) < share]
             b.form_stars(new, t - rng.uniform(0, 1.5 * t_ff, len(new)), evolution.metallicity(new, t))
     return made

@@ -8,7 +8,7 @@ from astropy.table import QTable
 
 from astroclumps.simulation.snapshot import Snapshot, vela_cosmology
 
-from .evolution import Evolution
+from .evolution import INWARDS, Evolution
 from .fluctuations import make_fluctuations
 from .orbits import RG
 from .particles import SOLAR_OH, Baryons, sample_baryons, scale_length
@@ -168,8 +168,8 @@ class SyntheticGalaxy:
         """Star formation of each cold particle, Msun/yr: what the disc's rate gives it, or its clump's efficiency."""
         b: Baryons = self._evolution.baryons
         free = (b.host[gas] < 0) & (temperature < _COLD) & (b.fall[gas, 0] + b.fall[gas, 1] <= self._evolution.time)
-        weight = np.where(free & b.thin[gas], np.exp(-3.0 * b.elements[gas, RG] / self.disc.r_d), 0.0)
-        made = weight / max(weight.sum(), 1e-30) * self.disc.sfr / 1e9
+        weight = np.where(free & b.thin[gas], np.exp(-INWARDS * b.elements[gas, RG] / self.disc.r_d), 0.0)
+        made = weight / max(weight.sum(), 1e-30) * self._evolution.star_formation(self._evolution.time) / 1e9
         for body in self._evolution.bodies:
             if body.alive and len(body.rows):
                 rate = self._evolution.rate(body)

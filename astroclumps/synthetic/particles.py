@@ -13,10 +13,12 @@ __all__ = ["SOLAR_OH", "Baryons", "layers", "sample_baryons", "sample_dark", "sc
 #: 12 + log(O/H) of the Sun, and its mass fraction of metals (Asplund et al. 2009).
 SOLAR_OH, _SOLAR_Z = 8.69, 0.0142
 _STAR_ARM = 0.35  # how far old stars follow the arms, gas being 1 (ours)
-_EDGE = 1.6  # in R_d: where the disc ends
+_EDGE = 2.2  # in R_d: where the disc ends (ours)
+_FADES = 1.3  # in R_d: where it begins to fade (ours)
+_FLATTEST = 2.7  # R_d over the largest scale length; METHODS 1 has about 3.4
 _PART = 0.85  # of the cold mass inside R_d and H_d (METHODS 1)
 _FALL_THIN = 0.93  # of the gas that falls in joins the thin layer, which forms the stars
-_YOUNG = 0.08  # of the cold mass is young stars, which are thin
+_YOUNG = 0.11  # of the cold mass is young stars, which are thin
 _IN_CYLINDER = 0.66  # of the gas, inside R_d and H_d
 _HALO_REACH = (0.10, 0.45)  # in R_vir: where gas waits to fall in
 
@@ -85,22 +87,28 @@ def scale_length(disc: DiscProperties) -> float:
     """Exponential scale length of the gas, kpc, with which 85% of the mass inside 0.15 R_vir lies inside R_d."""
 
     def inside(radius, scale):
-        x = min(radius, _EDGE * disc.r_d) / scale
-        return 1 - (1 + x) * np.exp(-x)
+        grid, part = _enclosed(scale, disc.r_d)
+        return np.interp(radius, grid, part)
 
-    low, high = 0.1 * disc.r_d, 5 * disc.r_d
-    for _ in range(60):
+    low, high = 0.1 * disc.r_d, disc.r_d / _FLATTEST
+    for _ in range(40):
         scale = np.sqrt(low * high)
         low, high = (scale, high) if inside(disc.r_d, scale) / inside(0.15 * disc.r_vir, scale) > _PART + 0.02 else (low, scale)
     return float(scale)
 
 
-def _exponential(rng, n, scale, edge):
-    """Radii of an exponential disc that ends somewhere."""
-    x = edge / scale
-    grid = np.linspace(0, x, 2000)
-    part = 1 - (1 + grid) * np.exp(-grid)
-    return np.maximum(np.interp(rng.random(n) * part[-1], part, grid) * scale, 0.03)
+def _enclosed(scale, r_d):
+    """Radii, and the share of an exponential disc inside them; it fades towards its edge, so that nothing piles up there."""
+    grid = np.linspace(0, _EDGE * r_d, 2000)
+    middle = 0.5 * (grid[1:] + grid[:-1])
+    part = np.concatenate([[0], np.cumsum(middle * np.exp(-middle / scale) / (1 + (middle / (_FADES * r_d)) ** 8))])
+    return grid, part / part[-1]
+
+
+def _exponential(rng, n, scale, r_d):
+    """Radii of a disc of stars or gas."""
+    grid, part = _enclosed(scale, r_d)
+    return np.maximum(np.interp(rng.random(n), part, grid), 0.03)
 
 
 def _planar(rng, radius, spread, height, arm, potential, flare=0.0):
@@ -152,21 +160,21 @@ def sample_baryons(rng, disc, potential, *, n_stars, start, end, universe_age) -
     n_bulge = round(n_old * disc.bulge_fraction)
     n_gas = round(disc.gas_mass / _IN_CYLINDER / mass)
     n_fall = round(1.05 * formed / mass)
-    scale, edge = scale_length(disc), _EDGE * disc.r_d
+    scale = scale_length(disc)
 
     part = rng.random(n_bulge) * 0.85
     root = np.sqrt(part)
     bulge = spheroidal(rng, disc.bulge_radius * root / (1 - root), potential)
-    radius = _exponential(rng, n_old - n_bulge, scale * disc.star_scale, edge)
+    radius = _exponential(rng, n_old - n_bulge, scale * disc.star_scale, disc.r_d)
     # older stars are hotter: the age of a star, as a share of the mean, raises its eccentricity and height
     old_age = rng.exponential(1, n_old) + 0.02
     heat = np.clip(old_age[n_bulge:], 0.2, 2.0) ** 0.3
     stars = _planar(rng, radius, 0.16 * heat, disc.star_height * heat, _STAR_ARM, potential)
     thin_share, thick = layers(disc)
     n_thin = round(n_gas * thin_share)
-    thin_gas = _planar(rng, _exponential(rng, n_thin, scale, edge), 0.06, disc.thin, 1.0, potential, 0.5 * disc.r_d)
-    thick_gas = _planar(rng, _exponential(rng, n_gas - n_thin, scale, edge), 0.15, thick, 0.3, potential)
-    falling = _planar(rng, _exponential(rng, n_fall, 0.85 * scale, edge), 0.06, disc.thin, 1.0, potential, 0.5 * disc.r_d)
+    thin_gas = _planar(rng, _exponential(rng, n_thin, scale, disc.r_d), 0.06, disc.thin, 1.0, potential, 0.5 * disc.r_d)
+    thick_gas = _planar(rng, _exponential(rng, n_gas - n_thin, scale, disc.r_d), 0.15, thick, 0.3, potential)
+    falling = _planar(rng, _exponential(rng, n_fall, 0.85 * scale, disc.r_d), 0.06, disc.thin, 1.0, potential, 0.5 * disc.r_d)
     fall_thin = rng.random(n_fall) < _FALL_THIN
     falling[~fall_thin, ZA] *= thick / disc.thin
     for layer in (thick_gas, falling):  # what is far above the plane is not above the centre

@@ -13,14 +13,14 @@ from .potential import virial_radius
 __all__ = ["DiscProperties", "draw_properties"]
 
 # Ratios of sizes in that catalogue: median and scatter in dex; the limits are those of METHODS 1.
-_RD_RVIR = (0.094, 0.06, 0.07, 0.12)  # R_d / R_vir
+_RD_RVIR = (0.085, 0.07, 0.07, 0.12)  # R_d / R_vir
 _HD_RD = (0.42, 0.09, 0.30, 0.55)  # H_d / R_d
 # log10(Mgas/Mstar) falls as -0.42 log M, scatter 0.11 dex (fit); its zero point is set so
 # that gas/(gas + stars) is 0.2-0.4, as in METHODS 1.
 # The one catalogued galaxy is richer in gas (0.47 at 1e10 Msun).
-_GAS_RATIO = (-0.35, -0.42, 0.11, 0.20, 0.48)
+_GAS_RATIO = (-0.22, -0.42, 0.11, 0.25, 0.52)
 # log10(SFR/Mgas in 1/Gyr): METHODS 1 has 'about 1 Gyr'; the catalogue's scatter of 0.24 dex holds single bursts, a mean has less.
-_DEPLETION = (0.0, 0.14)
+_DEPLETION = (0.12, 0.18)
 # 12 + log(O/H) of the gas 8.26 + 0.29 (log Mstar - 9), scatter 0.06; of the stars 8.39 + 0.39 (log Mstar - 9), scatter 0.085.
 _GAS_OH = (8.55, 0.29, 0.06)
 _STAR_OH = (8.62, 0.30, 0.085)
@@ -58,13 +58,21 @@ class DiscProperties:
     age : float
         Mean age of old stars at the start over the age of the Universe.
     n_arms : tuple of int
-        Arms of the two spiral patterns.
+        Arms of the spiral patterns: two of the whole disc, two of short pieces.
     arm_strength : tuple of float
         Their amplitudes in the gas.
     pitch : float
         Pitch angle, radians.
     clumpiness : float
         Clumps born per 100 Myr.
+    largest : float
+        Mass of clumps beyond which they get rare, over the gas mass.
+    clustering : float
+        Share of the disc's star formation that lies in complexes.
+    complexes : float
+        How many of these there are at a time.
+    history : tuple of float
+        Of star formation: trend per Gyr, and amplitude, period (Gyr) and phase of a wave.
     fluctuations : float
         Density fluctuations that are there at any time.
     hot_share : float
@@ -94,6 +102,10 @@ class DiscProperties:
     arm_strength: tuple
     pitch: float
     clumpiness: float
+    largest: float
+    clustering: float
+    complexes: float
+    history: tuple
     fluctuations: float
     hot_share: float
     axis: tuple
@@ -130,10 +142,10 @@ def draw_properties(rng: np.random.Generator, *, scale_factor: float, duration: 
             if low <= value <= high:
                 return float(value)
 
-    log_mass = rng.uniform(-0.7, 0.4)
+    log_mass = rng.uniform(-0.6, 0.7)
     star_mass = 1e10 * 10**log_mass
     zero, slope, dex, low, high = _GAS_RATIO
-    ratio = near(10 ** np.clip(zero + slope * log_mass, -0.58, -0.08), dex, low / (1 - low), high / (1 - high))
+    ratio = near(10 ** np.clip(zero + slope * log_mass, -0.45, -0.03), dex, low / (1 - low), high / (1 - high))
     # the gas belongs to the stellar mass at the middle of the run
     sfr_over_gas = 10 ** rng.normal(*_DEPLETION)
     growth = min(_SHARE_FORMED, ratio * sfr_over_gas * duration / (1 + 0.5 * ratio * sfr_over_gas * duration))
@@ -145,7 +157,8 @@ def draw_properties(rng: np.random.Generator, *, scale_factor: float, duration: 
     h_d = r_d * near(*_HD_RD)
     axis = rng.normal(size=3)
     gas_share = ratio / (1 + ratio)
-    clumpiness = 4.8 * (gas_share / 0.33) ** 0.7 * (gas_mass / 3e9) ** 0.4 * 10 ** rng.normal(0, 0.15)
+    births = 4.2 * (gas_share / 0.33) ** 0.7 * (gas_mass / 3e9) ** 0.3  # per 100 Myr (ours)
+    armed = rng.uniform(0.3, 0.85)
     return DiscProperties(
         star_mass=star_mass,
         gas_mass=gas_mass,
@@ -164,11 +177,15 @@ def draw_properties(rng: np.random.Generator, *, scale_factor: float, duration: 
         star_oh=float(_STAR_OH[0] + _STAR_OH[1] * log_mass + rng.normal(0, _STAR_OH[2])),
         gradient=float(-rng.uniform(0.05, 0.45)),
         age=float(_AGE * 10 ** rng.normal(0, 0.1)),
-        n_arms=(int(rng.choice([1, 2, 2, 3])), int(rng.choice([2, 3, 4, 5]))),
-        arm_strength=(float(rng.uniform(0.14, 0.42)), float(rng.uniform(0.06, 0.3))),
+        n_arms=(int(rng.choice([2, 2, 2, 3])), int(rng.choice([2, 3, 4, 5])), int(rng.integers(5, 9)), int(rng.integers(8, 14))),
+        arm_strength=(float(armed), float(rng.uniform(0.1, 0.5)), float(rng.uniform(0.1, 0.5)), float(rng.uniform(0.05, 0.35))),
         pitch=float(np.radians(rng.uniform(12, 32))),
-        clumpiness=float(clumpiness),
-        fluctuations=near(12.0, 0.12, 6.0, 24.0),
+        clumpiness=near(births, 0.42, births / 8, births * 8),
+        largest=near(0.08, 0.22, 0.025, 0.2),
+        clustering=float(rng.uniform(0.15, 0.9)),
+        complexes=near(60.0, 0.25, 15.0, 240.0),
+        history=(float(rng.normal(0, 0.2)), float(rng.uniform(0, 0.5)), float(rng.uniform(0.3, 1.2)), float(rng.uniform(0, 2 * np.pi))),
+        fluctuations=near(9.0, 0.2, 3.0, 24.0),
         hot_share=float(rng.uniform(0.05, 0.15)),
         axis=tuple(float(value) for value in axis / np.linalg.norm(axis)),
     )
