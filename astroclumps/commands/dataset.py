@@ -1,9 +1,11 @@
 """``astroclumps dataset``: mock images of simulated galaxies with the truth of finder and tracker, to train and to test on."""
 
 import argparse
+import dataclasses
 from pathlib import Path
 
 from . import UsageError, add_common
+from .find3d import stages
 from .products import check_folder
 from .snapshots import add_snapshot_options, paths, reader_options
 
@@ -29,6 +31,11 @@ def add_parser(commands):
     suite.add_argument("--galaxies", type=int, metavar="N", help="galaxies (default: 40)")
     suite.add_argument("--snapshots", type=int, metavar="K", help="snapshots of each galaxy (default: 20)")
     suite.add_argument("--stars", type=int, metavar="N", help="stars in the last snapshot (default: 300000)")
+    found = parser.add_argument_group("finder and tracker")
+    found.add_argument(
+        "--set", action="append", default=[], metavar="STAGE.NAME=VALUE",
+        help="a setting of ClumpFinder3D or ClumpTracker, such as finder.extent='(1, 1.5)' or tracker.max_gap=2; may be repeated",
+    )  # fmt: skip
     images = parser.add_argument_group("images")
     images.add_argument("--imaged", type=int, metavar="K", help="snapshots of each galaxy that are imaged, evenly spread (default: all)")
     images.add_argument("--redshift", metavar="Z1,Z2", default="1,3", help="galaxies are seen at redshifts between these (default: 1,3)")
@@ -45,14 +52,18 @@ def add_parser(commands):
 def dataset(args) -> int:
     """Do the job of one command line."""
     source = _source(args)
-    redshift = _redshift(args.redshift)
+    redshift, (finder, tracker) = _redshift(args.redshift), stages(args.set)
     folder = Path(args.out)
     check_folder(folder, overwrite=True)
     from ..training.galaxies import estimate, make_galaxy_set
     from ..training.galaxy_images import GalaxyImages
     from ..training.galaxy_set import galaxy_file
 
-    settings = {"snapshots": args.imaged, "redshift": redshift, "all_cameras": args.all_cameras}
+    tracking = {one.name: getattr(tracker, one.name) for one in dataclasses.fields(tracker) if one.init}
+    tracker.close()
+    tracking = {name: value for name, value in tracking.items() if value != getattr(type(tracker), name)}
+    settings = {"finder": finder, "tracking": tracking}
+    settings |= {"snapshots": args.imaged, "redshift": redshift, "all_cameras": args.all_cameras}
     missing = [i for i in range(len(source)) if not galaxy_file(folder, i).exists()]
     if not args.quiet and missing:
         print(estimate(source, GalaxyImages(seed=args.seed, **settings), galaxies=missing, n_jobs=args.jobs), flush=True)

@@ -12,7 +12,7 @@ from .options import setting
 from .products import check_folder, has_figure, write_whole
 from .snapshots import add_snapshot_options, paths, read, reader_options
 
-__all__ = ["add_parser", "find3d"]
+__all__ = ["add_parser", "find3d", "stages"]
 
 _TEXT = """find the clumps of a simulated galaxy in three dimensions, follow them, and tell how long they live
 
@@ -55,7 +55,7 @@ def find3d(args) -> int:
     options = reader_options(args, len(snapshots))
     if any(folder.resolve() in (path.resolve(), path.resolve().parent) for path in snapshots):
         raise UsageError(f"-o {folder} holds the snapshots; results need a folder of their own")
-    finder, tracker = _stages(args.set)
+    finder, tracker = stages(args.set)
     figures = not args.no_figures and _figures()
     half_width = _half_width(args.half_width)
     check_folder(folder, overwrite=args.overwrite, names=_existing(folder))
@@ -125,7 +125,7 @@ class _Seen:
         )
 
 
-def _stages(settings):
+def stages(settings):
     """Finder and tracker with what --set says."""
     from ..simulation.finder import ClumpFinder3D
     from ..simulation.tracking import ClumpTracker

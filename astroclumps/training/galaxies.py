@@ -16,8 +16,8 @@ __all__ = ["estimate", "make_galaxy_set"]
 
 log = logging.getLogger(__name__)
 
-_SEEN = 12.0  # of 19 cameras, those whose images are kept, about
-_SECONDS = 2.5, 2.0  # a snapshot with 300,000 stars: making, finding and tracking it; imaging it
+_SEEN = 10.5  # of 19 cameras, those whose images are kept, about
+_SECONDS = 4.0, 2.5  # a snapshot with 300,000 stars: making, finding and tracking it; imaging it
 
 
 def make_galaxy_set(folder, source, *, seed, n_jobs=1, galaxies=None, progress=False, **settings) -> GalaxySet:
@@ -106,7 +106,7 @@ def estimate(source, images, *, galaxies=None, n_jobs=1) -> str:
     >>> from astroclumps.training.galaxies import estimate
     >>> from astroclumps.training.galaxy_images import GalaxyImages
     >>> estimate(SyntheticSuite(n_galaxies=40, seed=1), GalaxyImages(seed=1))
-    '40 galaxies with 800 snapshots, 800 of them imaged: about 9600 images, 1.1 GB, 60 minutes in 1 process'
+    '40 galaxies with 800 snapshots, 800 of them imaged: about 8400 images, 1.0 GB, 87 minutes in 1 process'
     """
     source = as_source(source)
     numbers = range(len(source)) if galaxies is None else galaxies
