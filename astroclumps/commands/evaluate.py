@@ -64,6 +64,7 @@ def evaluate(args) -> int:
         raise UsageError("--detector runs a detector and --predictions reads detections; name weights too if both are meant")
     folder = Path(args.out)
     check_folder(folder, overwrite=args.overwrite, names=_FILES)
+    _check_weights(args)
     galaxy_set = GalaxySet(args.data)
     job = _Job(args, galaxy_set)
     job.detect()
@@ -74,6 +75,16 @@ def evaluate(args) -> int:
         print(job.text())
         print(f"\n{', '.join(written)} are in {folder}")
     return 0
+
+
+def _check_weights(args):
+    """Weights that are not there are told before anything is searched."""
+    from ..weights import resolve
+
+    for kind, given in (("unet", args.weights if args.detector == "unet" else None), ("cnn", [args.classifier_weights])):
+        for one in given or ():
+            if one is not None:
+                resolve(one, kind=kind)
 
 
 class _Job:
