@@ -184,14 +184,23 @@ def half_flux(clumps, *, by="flux", detector=None, n_bootstrap=200, seed=0) -> H
 def _fit(logs, found, weights, start=None):
     """Middle, logarithm of the width and logit of the plateau of the likeliest curve."""
     from scipy.optimize import minimize
-    from scipy.special import expit, log1p
+    from scipy.special import expit
 
     low, high = logs.min(), logs.max()
     span = max(high - low, 1e-3)
 
     def badness(p):
-        share = np.clip(expit(p[2]) * expit((logs - p[0]) / np.exp(p[1])), 1e-12, 1 - 1e-12)
-        return -np.sum(weights * (found * np.log(share) + (1 - found) * log1p(-share)))
+        """Minus the logarithm of the likelihood, and its gradient."""
+        width, plateau = np.exp(p[1]), expit(p[2])
+        step = (logs - p[0]) / width
+        rise = expit(step)
+        share = np.clip(plateau * rise, 1e-12, 1 - 1e-12)
+        value = -np.sum(weights * (found * np.log(share) + (1 - found) * np.log1p(-share)))
+        slope = -weights * (found / share - (1 - found) / (1 - share))
+        fall = plateau * rise * (1 - rise)
+        return value, np.array(
+            [-(slope * fall).sum() / width, -(slope * fall * step).sum(), (slope * plateau * (1 - plateau) * rise).sum()]
+        )
 
     if start is None:
         rough = high - np.average(found, weights=weights) * span
@@ -199,7 +208,7 @@ def _fit(logs, found, weights, start=None):
     else:
         starts = [start]
     limits = [(low - span, high + span), (np.log(1e-3 * span), np.log(span)), (-7.0, 7.0)]
-    fits = [minimize(badness, one, method="L-BFGS-B", bounds=limits) for one in starts]
+    fits = [minimize(badness, one, jac=True, method="L-BFGS-B", bounds=limits) for one in starts]
     return min(fits, key=lambda fit: fit.fun).x
 
 
