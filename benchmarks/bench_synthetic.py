@@ -38,7 +38,7 @@ def make_galaxy(settings, i, out):
     if kept.is_file():
         return kept
     suite = SyntheticSuite(**settings)
-    tables, labels, ids, discs, seen, images = [], [], [], [], [], []
+    tables, labels, ids, discs, seen, images, light = [], [], [], [], [], [], []
     imager = suite_images.make_imager()
     making = finding = 0.0
     snapshots = suite.galaxy(i)
@@ -57,6 +57,7 @@ def make_galaxy(settings, i, out):
             tables.append(clumps)
             labels.append(star_labels)
             ids.append(np.asarray(snapshot.stars["particle_id"]))
+            light.append(truth.only_names(snapshot))
             discs.append(truth.disc_numbers(snapshot))
             if len(tables) - 1 in looked_at(suite.n_snapshots):
                 rows, pictures = suite_images.look(imager, snapshot, clumps, star_labels)
@@ -66,7 +67,7 @@ def make_galaxy(settings, i, out):
         record = suite.record(i)
         members = [suite.members(i, k) for k in range(suite.n_snapshots)]
         tracked["clump"], tracked["part_of_clump"], tracked["part_of_found"] = truth.match(tables, labels, ids, members, record)
-        own = truth.track_record(suite.galaxy(i), record, members)
+        own = truth.track_record(light, record, members)
     tracked["galaxy"] = i
     for name in discs[0]:
         tracked[f"disc_{name}"] = np.array([disc[name] for disc in discs])[tracked["snapshot"]]

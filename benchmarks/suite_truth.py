@@ -62,6 +62,12 @@ def match(tables, labels, ids, members, record):
     return np.array(clump, dtype=np.int64), np.array(of_clump), np.array(of_found)
 
 
+def only_names(snapshot):
+    """What the tracker needs of a snapshot: its time and the stars' identifiers."""
+    stars = snapshot.stars[["particle_id"]]
+    return SimpleNamespace(name=snapshot.name, time=snapshot.time, scale_factor=snapshot.scale_factor, stars=stars)
+
+
 def track_record(snapshots, record, members):
     """The tracker on the record's own clumps: what a finder without fault would have given it."""
     with ClumpTracker() as tracker:
@@ -82,11 +88,7 @@ def track_record(snapshots, record, members):
             table["n_stars"] = np.bincount(labels, minlength=len(rows) + 1)[1:]
             table["age"] = np.where(np.isfinite(rows["age_inside"]), rows["age_inside"], 0 * u.Gyr)
             table["origin"] = np.where(rows["kind"] == "satellite", "ex situ", "in situ")
-            tracker.add(
-                SimpleNamespace(name=snapshot.name, time=snapshot.time, scale_factor=snapshot.scale_factor, stars=snapshot.stars),
-                table,
-                labels,
-            )
+            tracker.add(snapshot, table, labels)
             numbers.extend(rows["clump"].tolist())
         made = tracker.finish()
     made["clump"] = numbers

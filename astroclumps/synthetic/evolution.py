@@ -174,8 +174,11 @@ class Evolution:
 
     def _captured(self, centre, n, share, t):
         """Stars of the disc that a clump takes with it when it comes together: as many as a share of its gas, the nearest ones."""
-        b = self.baryons
-        rows = np.flatnonzero(b.star & (b.host < 0) & (b.elements[:, COS_I] == 1))
+        b, where = self.baryons, np.hypot(centre[0], centre[1])
+        if share * n < 1:
+            return np.zeros(0, dtype=np.int64)
+        guiding = b.elements[:, RG]
+        rows = np.flatnonzero(b.star & (b.host < 0) & (b.elements[:, COS_I] == 1) & (abs(guiding - where) < 0.3 * where + 0.8))
         position, boost = np.empty((len(rows), 3)), np.empty(len(rows))
         places(b.elements, rows, t, self.arms.at(t), position, boost)
         found = np.empty(len(rows), dtype=np.int64)

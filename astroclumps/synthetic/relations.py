@@ -157,7 +157,7 @@ def draw_properties(rng: np.random.Generator, *, scale_factor: float, duration: 
     h_d = r_d * near(*_HD_RD)
     axis = rng.normal(size=3)
     gas_share = ratio / (1 + ratio)
-    births = 4.2 * (gas_share / 0.33) ** 0.7 * (gas_mass / 3e9) ** 0.3  # per 100 Myr (ours)
+    births = 3.6 * (gas_share / 0.33) ** 0.7 * (gas_mass / 3e9) ** 0.3  # per 100 Myr (ours)
     armed = rng.uniform(0.3, 0.85)
     return DiscProperties(
         star_mass=star_mass,
@@ -180,7 +180,7 @@ def draw_properties(rng: np.random.Generator, *, scale_factor: float, duration: 
         n_arms=(int(rng.choice([2, 2, 2, 3])), int(rng.choice([2, 3, 4, 5])), int(rng.integers(5, 9)), int(rng.integers(8, 14))),
         arm_strength=(float(armed), float(rng.uniform(0.1, 0.5)), float(rng.uniform(0.1, 0.5)), float(rng.uniform(0.05, 0.35))),
         pitch=float(np.radians(rng.uniform(12, 32))),
-        clumpiness=near(births, 0.42, births / 8, births * 8),
+        clumpiness=near(births, 0.35, births / 6, min(births * 2.2, 12.0)),
         largest=near(0.08, 0.22, 0.025, 0.2),
         clustering=float(rng.uniform(0.15, 0.9)),
         complexes=near(60.0, 0.25, 15.0, 240.0),
