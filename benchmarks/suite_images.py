@@ -159,14 +159,14 @@ def picture(path, columns):
     figure = Figure(figsize=(1.5 * len(columns), 6.4), layout="constrained")
     axes = figure.subplots(4, len(columns), squeeze=False)
     names = [f"{view}{noise}" for noise in ("", ", with noise") for view, _ in _VIEWS]
-    for column, (title, images) in zip(axes.T, columns, strict=True):
+    for number, (column, (title, images)) in enumerate(zip(axes.T, columns, strict=True)):
         for k, axis in enumerate(column):
             blue, green, red = images[k % 2, k // 2][:, cut, cut]
             level = 0.7 * np.percentile(images[k % 2, 0, 1][cut, cut], 99.0)
             axis.imshow(make_lupton_rgb(0.5 * red, green, 2 * blue, stretch=level, Q=6), origin="lower")
             axis.set_xticks([])
             axis.set_yticks([])
-            if column is axes.T[0]:
+            if not number:
                 axis.set_ylabel(names[k], fontsize=7)
         column[0].set_title(title, fontsize=8)
     figure.savefig(path, dpi=110)

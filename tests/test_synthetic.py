@@ -221,7 +221,7 @@ def test_clumps_are_kept_or_dissolved_by_their_own_rule():
     for mass in (3e6, 3e7, 1e9):
         traits = [clump_traits(rng, mass) for _ in range(400)]
         kept[mass] = np.mean([v_circ(mass, SEEN * one["radius"]) > one["v_limit"] for one in traits])
-    assert kept[3e6] < 0.04 < kept[3e7] < 0.5 < 0.7 < kept[1e9]  # massive ones are kept, but none by its mass alone
+    assert kept[3e6] < 0.06 < kept[3e7] < 0.5 < 0.7 < kept[1e9]  # massive ones are kept, but none by its mass alone
     masses = clump_masses(rng, 4000)
     assert masses.min() >= 10**6.5
     assert masses.max() <= 10**9.5

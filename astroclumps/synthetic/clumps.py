@@ -15,9 +15,9 @@ SEEN = 1.3
 MEMBER_COLUMNS = 11  # time of capture and its duration, semi-axis, two directions, angular speed, phase
 _MASSES = (10**6.5, 10**9.5)  # METHODS 1
 _SLOPE = -1.35  # dN/dM (ours): with cut-off, dissolution and the mix of galaxies, clumps that are found have the slope of METHODS 1
-_RADIUS = (0.145, 10**7.5, 0.30, 0.16)  # kpc at a mass, exponent, scatter in dex; typical radii are about 180 pc (paper section 3.1.2)
+_RADIUS = (0.145, 10**7.5, 0.30, 0.18)  # kpc at a mass, exponent, scatter in dex; typical radii are about 180 pc (paper section 3.1.2)
 _EFFICIENCY = (0.036, 0.12)  # star formation per free-fall time, 0.03-0.04 (METHODS 1), and scatter in dex
-_LIMIT = (3.0, 0.28)  # VELA's own limit (40 km/s) and V_SN (18 km/s) enclose the factor; scatter in dex (ours)
+_LIMIT = (2.8, 0.32)  # VELA's own limit (40 km/s) and V_SN (18 km/s) enclose the factor; scatter in dex (ours)
 _TIDES = (1.0, 0.12)  # of the tidal radius, that a clump must fit into; scatter in dex (ours)
 _MIGRATION = (7.0, 11.0)  # dynamical times R_d/V of the way in, '8-10' (METHODS 1)
 _GROWTH = (0.5, 0.3)  # Gyr in which accretion doubles a clump (ours), scatter in dex
@@ -90,7 +90,7 @@ def clump_traits(rng: np.random.Generator, mass: float) -> dict:
         "migration": float(rng.uniform(*_MIGRATION)),
         "cusp": float(rng.uniform(1.3, 2.4)),
         "outflow": float(rng.uniform(0.2, 1.8)),
-        "wait": float(rng.uniform(5.0, 17.0)),
+        "wait": float(rng.uniform(5.0, 14.0)),
         "captured": float(rng.beta(0.6, 6.0)),
     }
 

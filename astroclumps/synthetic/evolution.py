@@ -122,8 +122,8 @@ class Evolution:
         rng, disc, b = self.rng, self.disc, self.baryons
         position = gas.position
         radius = np.hypot(position[:, 0], position[:, 1]) / disc.r_d
-        fit = gas.free & b.thin[gas.rows] & (radius > 0.3) & (radius < 1.2) & (abs(position[:, 2]) < 2 * disc.thin)
-        weight = np.cumsum(np.where(fit, gas.boost**1.5 * radius, 0.0))
+        fit = gas.free & b.thin[gas.rows] & (radius > 0.45) & (radius < 1.2) & (abs(position[:, 2]) < 2 * disc.thin)
+        weight = np.cumsum(np.where(fit, gas.boost**1.5 * radius**1.5, 0.0))
         if not len(weight) or weight[-1] <= 0:
             return
         centre = position[np.searchsorted(weight, rng.random() * weight[-1], side="right")]
