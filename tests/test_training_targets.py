@@ -84,7 +84,8 @@ def ranked(x, score, clumps, counted, visible):
 
 def test_completeness_and_purity_down_to_each_score():
     ranking = ranked([0, 20, 40, 60], [0.9, 0.8, 0.7, 0.6], [0, 40, 80], [True] * 3, [True] * 3)
-    assert ranking.purity.tolist() == [1, 0.5, 2 / 3, 0.5]
+    assert ranking.purity == pytest.approx([1, 0.5, 2 / 3, 0.5])
+    assert ranking.area == pytest.approx((1 + 2 / 3) / 3)
     assert ranking.at(0.7) == {"completeness": pytest.approx(2 / 3), "purity": pytest.approx(2 / 3), "per_image": 3.0}
     assert ranking.cut(0.6) == 0.7
     assert ranking.cut(0.9) == 0.9
@@ -95,12 +96,20 @@ def test_a_detection_of_an_invisible_clump_counts_neither_way():
     assert ranking.true.tolist() == [True, False]
     assert ranking.false.tolist() == [False, False]
     assert ranking.purity.tolist() == [1, 1]
+    assert ranking.area == 1
 
 
 def test_a_visible_clump_below_the_mass_is_true_but_not_counted():
     ranking = ranked([0, 20], [0.9, 0.8], [0, 20], [True, False], [True, True])
     assert ranking.true.all()
     assert len(ranking.found_at) == 1
+
+
+def test_dots_on_invisible_clumps_are_pure_but_gain_no_area():
+    dots = np.arange(10) * 20.0
+    ranking = ranked(dots, np.linspace(0.9, 0.8, 10), dots[5:], np.arange(5) == 4, np.arange(5) == 4)
+    assert ranking.purity[-1] == pytest.approx(0.5)
+    assert ranking.area == pytest.approx(1 / 6)  # five false ones before the only one that counts; four are left out
 
 
 def test_two_detections_of_one_clump_are_one_false():

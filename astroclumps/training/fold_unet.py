@@ -30,8 +30,6 @@ FOLD_UNET = "unet-synthetic"
 NOISE_SEED = 1001
 """Seed of the noise of held-out images, the same for all folds and both networks."""
 
-_LEAST_SCORE = 0.1  # of what predictions keep
-
 
 def fold_files(out, kind, fold):
     """Weights file, predictions and folder of checkpoints of a fold.
@@ -108,7 +106,7 @@ def train_unet_fold(
     purity : float, default 0.9
         On the validation galaxies, at the threshold.
     min_mass : float, default 10**7.5
-        Msun; of the clumps whose completeness is maximised.
+        Msun; of the clumps whose completeness counts (`~astroclumps.training.galaxy_detector.GalaxyValidation`).
     mix : path-like, optional
         Folder of Sersic mocks that ``mix_share`` of the images are taken from.
     mix_share : float, default 0.3
@@ -169,7 +167,7 @@ def train_unet_fold(
             raise ValueError(f"no threshold gives a purity of {purity} on the validation galaxies of fold {fold}; train longer or lower it")
     told |= {"best_step": chosen["step"], "steps_run": history[-1]["step"], "n_images": len(index)}
     told |= {"seconds": round(sum(entry["seconds"] for entry in history)), "torch": torch.__version__}
-    chosen_on = {f"validation_{k}": round(chosen[k], 4) for k in ("completeness", "purity", "per_image")}
+    chosen_on = {f"validation_{k}": round(chosen[k], 4) for k in ("area", "completeness", "purity", "per_image")}
     name = FOLD_UNET if fold == RELEASE else f"{FOLD_UNET}-fold-{fold}"
     write_weights(
         weights_file, network, kind="unet", shape=(1, len(galaxies.bands), 64, 64), name=name, version=version,
@@ -184,7 +182,7 @@ def train_unet_fold(
 
 
 def predict(galaxies, index, network, chosen) -> Predictions:
-    """Search noisy images with a network.
+    """Search noisy images with a network, as `~astroclumps.UNetDetector` does with ``min_host=0``.
 
     Parameters
     ----------
@@ -202,7 +200,7 @@ def predict(galaxies, index, network, chosen) -> Predictions:
     rows = []
     for i, probability in zip(index, probability_maps(network, galaxies, index, seed=NOISE_SEED), strict=True):
         x, y, score, *_ = extract(probability, threshold=min(chosen["floor"], chosen["threshold"]))
-        rows += [(i, a, b, s) for a, b, s in zip(x, y, score, strict=True) if s >= min(_LEAST_SCORE, chosen["threshold"])]
+        rows += [(i, *one) for one in zip(x, y, score, strict=True)]
     image, x, y, score = np.array(rows, dtype=float).reshape(-1, 4).T
     image = image.astype(int)
     return Predictions(
@@ -221,7 +219,8 @@ def _of_folds(out, folds):
         raise FileNotFoundError(f"the release takes step and threshold from the folds; {', '.join(missing)} missing in {files[0].parent}")
     cards = [weights.card(file) for file in files]
     floors = [card["floor"] for card in cards]
-    held_out = {k: float(np.mean([card["held_out"][f"validation_{k}"] for card in cards])) for k in ("completeness", "purity", "per_image")}
+    names = ("area", "completeness", "purity", "per_image")
+    held_out = {k: float(np.mean([card["held_out"][f"validation_{k}"] for card in cards])) for k in names}
     return {
         "step": int(np.median([card["recipe"]["best_step"] for card in cards])), "floor": max(sorted(set(floors)), key=floors.count),
         "threshold": float(np.median([card["threshold"] for card in cards])), **held_out,

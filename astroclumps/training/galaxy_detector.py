@@ -90,7 +90,10 @@ def _run(network, inputs, bfloat16):
 
 
 class GalaxyValidation:
-    """Completeness of massive clumps at a given purity, one to one, on a fixed set of noisy images.
+    """How completely and purely massive clumps are found, one to one, on a fixed set of noisy images.
+
+    Networks are compared by the area under purity against completeness (`~astroclumps.training.ranking.Ranking.area`): it is steadier
+    than the completeness at one purity, and detections of clumps that cannot be seen are no gain.
 
     Parameters
     ----------
@@ -102,7 +105,7 @@ class GalaxyValidation:
     targets : `~astroclumps.training.targets.ClumpTargets`
         Of the whole set.
     purity : float, default 0.9
-        At which completeness is scored and the threshold set; detections of clumps that are not visible count neither way.
+        At which the threshold is set: the share of detections that are on a positive.
     min_mass : float, default `MASSIVE`
         Msun.
     """
@@ -126,19 +129,18 @@ class GalaxyValidation:
         return rank([extract(m, threshold=floor)[:3] for m in maps], **self.truth)
 
     def choose(self, maps):
-        """Floor and threshold with the largest completeness at the purity, and what they reach."""
-        best = {}
+        """Floor with the largest area, the lowest threshold that gives the purity, and what they reach."""
+        best, ranking = {"area": -1.0}, None
         for floor in FLOORS:
-            ranking = self.ranking(maps, floor=floor)
-            cut = ranking.cut(self.purity)
-            found = {"floor": floor, "threshold": cut, **ranking.at(cut)}
-            if not best or found["completeness"] > best["completeness"]:
-                best = found
-        return best
+            one = self.ranking(maps, floor=floor)
+            if one.area > best["area"]:
+                best, ranking = {"floor": floor, "area": one.area}, one
+        cut = ranking.cut(self.purity)
+        return {**best, "threshold": cut, **ranking.at(cut)}
 
     def __call__(self, network):
         chosen = self.choose(self.maps(network))
-        return {"score": chosen["completeness"], **{k: round(v, 4) for k, v in chosen.items()}}
+        return {"score": chosen.pop("area"), **{k: round(v, 4) if np.isfinite(v) else None for k, v in chosen.items()}}
 
 
 def train_galaxy_detector(

@@ -33,9 +33,26 @@ class Ranking(NamedTuple):
 
     @property
     def purity(self):
-        """Share of the detections down to each score that are true, of those that are true or false."""
+        """Share of the detections down to each score that are on a clump, however faint (METHODS 3)."""
+        return 1 - np.cumsum(self.false) / np.arange(1, len(self.score) + 1)
+
+    @property
+    def area(self) -> float:
+        """Area under purity against completeness; detections of clumps too faint to be asked for count neither as true nor as false.
+
+        Examples
+        --------
+        >>> from astroclumps.training.ranking import rank
+        >>> rank([([0, 9], [0, 0], [0.9, 0.2])], first=[0, 2], x=[0.5, 9], y=[0, 9], counted=[True] * 2, visible=[True] * 2).area
+        0.5
+        """
+        found = self.found_at[self.found_at > -np.inf]
+        if not len(found):
+            return 0.0
         true = np.cumsum(self.true)
-        return true / np.maximum(true + np.cumsum(self.false), 1)
+        strict = true / np.maximum(true + np.cumsum(self.false), 1)
+        place = np.searchsorted(-self.score, -found, side="right") - 1  # the last detection with this score
+        return float(strict[place].sum() / len(self.found_at))
 
     def cut(self, purity=0.9) -> float:
         """Lowest score down to which the purity is reached; inf where none is."""
