@@ -22,7 +22,7 @@ _LAZY = {
     "Pipeline": "pipeline",
     "conf": "config",
 }
-_MODULES = ("bands", "catalog", "plotting", "plotting_3d", "plotting_injection", "plugins", "starlight", "survival", "weights")
+_MODULES = ("bands", "catalog", "plotting", "plotting_3d", "plugins", "starlight", "survival", "weights")
 
 __all__ = ["__version__", *_LAZY, *_MODULES]
 

@@ -60,7 +60,7 @@ def plot_injection(clumps, path, *, by: str = "flux", bins=8, fit: bool = True, 
     >>> from pathlib import Path
     >>> from astroclumps import ContrastDetector
     >>> from astroclumps.evaluation.injection import Injection
-    >>> from astroclumps.plotting_injection import plot_injection
+    >>> from astroclumps.plotting import plot_injection
     >>> from astroclumps.testing import example_image
     >>> image = example_image(bands=["F606W", "F160W"])
     >>> clumps = Injection(ratio=(0.01, 0.5), repeats=6, seed=1).run([image], ContrastDetector())

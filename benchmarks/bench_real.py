@@ -22,7 +22,7 @@ import real_images
 from one_band import OneBandUNet, RankedContrast, RankedSep, cut_for_purity, mock_images, seen
 from vela_comparison import compare_vela
 
-from astroclumps import ContrastDetector, LongevityClassifier, UNetDetector, plotting_injection
+from astroclumps import ContrastDetector, LongevityClassifier, UNetDetector, plotting
 from astroclumps.evaluation.injection import Injection
 from astroclumps.evaluation.injection_curves import completeness_curve, half_flux
 from astroclumps.exceptions import AstroclumpsWarning
@@ -108,7 +108,7 @@ def inject(name, images, unet, published, tuned, out, options, **settings):
     clumps.write(out / f"injection_{name}.ecsv", format="ascii.ecsv", overwrite=True)
     galaxies, n_clumps = len(set(clumps["image"])), int((np.asarray(clumps["detector"]) == "U-Net").sum())
     title = f"{n_clumps} clumps in {galaxies} {name} galaxies"
-    plotting_injection.plot_injection(clumps, out / f"injection_{name}.png", by="ratio", bins=BINS, title=title)
+    plotting.plot_injection(clumps, out / f"injection_{name}.png", by="ratio", bins=BINS, title=title)
     curve = completeness_curve(clumps, by="ratio", bins=BINS)
     report = {"galaxies": galaxies, "clumps": n_clumps, "finders": {}}
     for who in detectors:
