@@ -13,13 +13,14 @@ from .potential import virial_radius
 __all__ = ["DiscProperties", "draw_properties"]
 
 # Ratios of sizes in that catalogue: median and scatter in dex; the limits are those of METHODS 1.
-_RD_RVIR = (0.085, 0.07, 0.07, 0.12)  # R_d / R_vir
+_RD_RVIR = (0.085, 0.07, 0.07, 0.12)  # R_d / R_vir; the median is ours, 10% below the catalogue's, so that discs hold enough particles
 _HD_RD = (0.42, 0.09, 0.30, 0.55)  # H_d / R_d
 # log10(Mgas/Mstar) falls as -0.42 log M, scatter 0.11 dex (fit); its zero point is set so
-# that gas/(gas + stars) is 0.2-0.4, as in METHODS 1.
+# that gas/(gas + stars) inside R_d and H_d comes out at 0.2-0.4, as in METHODS 1.
 # The one catalogued galaxy is richer in gas (0.47 at 1e10 Msun).
 _GAS_RATIO = (-0.22, -0.42, 0.11, 0.25, 0.52)
 # log10(SFR/Mgas in 1/Gyr): METHODS 1 has 'about 1 Gyr'; the catalogue's scatter of 0.24 dex holds single bursts, a mean has less.
+# The median is ours: it comes out at about 1 Gyr after what `_SHARE_FORMED` takes away.
 _DEPLETION = (0.12, 0.18)
 # 12 + log(O/H) of the gas 8.26 + 0.29 (log Mstar - 9), scatter 0.06; of the stars 8.39 + 0.39 (log Mstar - 9), scatter 0.085.
 _GAS_OH = (8.55, 0.29, 0.06)
@@ -27,6 +28,11 @@ _STAR_OH = (8.62, 0.30, 0.085)
 _AGE = 0.28  # mean age of the stars at the start over the Universe's, catalogue's 0.21 +- 0.07 for the disc with its newborn
 _HALO = (-1.75, 0.12)  # log10(Mstar/Mvir) at 1e10 Msun and its scatter; haloes of 1e11-1e12 Msun at redshift 2 (paper section 3.1.1)
 _SHARE_FORMED = 0.8  # at most, of the last stellar mass, inside the run
+# What makes galaxies differ is ours; METHODS 1 has nothing on it.
+_ARMED = ((0.3, 0.85), (0.1, 0.5), (0.1, 0.5), (0.05, 0.35))  # amplitudes of the patterns of arms
+_BIRTHS = (3.6, 0.7, 0.3, 0.35)  # per 100 Myr at a gas share of 0.33 and 3e9 Msun of gas, powers of these, and scatter in dex
+_MOST_BIRTHS = (2.2, 12.0)  # over that median, and per 100 Myr
+_LARGEST = (0.08, 0.22, 0.025, 0.2)  # cut-off of the clumps' masses over the gas mass
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -157,8 +163,8 @@ def draw_properties(rng: np.random.Generator, *, scale_factor: float, duration: 
     h_d = r_d * near(*_HD_RD)
     axis = rng.normal(size=3)
     gas_share = ratio / (1 + ratio)
-    births = 3.6 * (gas_share / 0.33) ** 0.7 * (gas_mass / 3e9) ** 0.3  # per 100 Myr (ours)
-    armed = rng.uniform(0.3, 0.85)
+    births = _BIRTHS[0] * (gas_share / 0.33) ** _BIRTHS[1] * (gas_mass / 3e9) ** _BIRTHS[2]
+    armed = rng.uniform(*_ARMED[0])
     return DiscProperties(
         star_mass=star_mass,
         gas_mass=gas_mass,
@@ -178,10 +184,10 @@ def draw_properties(rng: np.random.Generator, *, scale_factor: float, duration: 
         gradient=float(-rng.uniform(0.05, 0.45)),
         age=float(_AGE * 10 ** rng.normal(0, 0.1)),
         n_arms=(int(rng.choice([2, 2, 2, 3])), int(rng.choice([2, 3, 4, 5])), int(rng.integers(5, 9)), int(rng.integers(8, 14))),
-        arm_strength=(float(armed), float(rng.uniform(0.1, 0.5)), float(rng.uniform(0.1, 0.5)), float(rng.uniform(0.05, 0.35))),
+        arm_strength=(float(armed), *(float(rng.uniform(*limits)) for limits in _ARMED[1:])),
         pitch=float(np.radians(rng.uniform(12, 32))),
-        clumpiness=near(births, 0.35, births / 6, min(births * 2.2, 12.0)),
-        largest=near(0.08, 0.22, 0.025, 0.2),
+        clumpiness=near(births, _BIRTHS[3], births / 6, min(births * _MOST_BIRTHS[0], _MOST_BIRTHS[1])),
+        largest=near(*_LARGEST),
         clustering=float(rng.uniform(0.15, 0.9)),
         complexes=near(60.0, 0.25, 15.0, 240.0),
         history=(float(rng.normal(0, 0.2)), float(rng.uniform(0, 0.5)), float(rng.uniform(0.3, 1.2)), float(rng.uniform(0, 2 * np.pi))),
