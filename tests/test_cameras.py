@@ -98,3 +98,14 @@ def test_lengths_need_their_units():
         TOP.turned(90)
     with pytest.raises(TypeError, match="rng must be"):
         cameras(galaxy(), rng=None)
+
+
+def test_more_random_cameras_leave_the_others_as_they_are():
+    snapshot = galaxy()
+    usual, more = cameras(snapshot, rng=3), cameras(snapshot, rng=3, n_random=10)
+    assert len(more) == 22
+    assert more[:19] == usual
+    assert more[21].name == "cam21"
+    assert len(cameras(snapshot, rng=3, n_random=0)) == 12
+    with pytest.raises(ValueError, match="n_random must be"):
+        cameras(snapshot, rng=3, n_random=-1)

@@ -39,6 +39,9 @@ def add_parser(commands):
     images = parser.add_argument_group("images")
     images.add_argument("--imaged", type=int, metavar="K", help="snapshots of each galaxy that are imaged, evenly spread (default: all)")
     images.add_argument("--redshift", metavar="Z1,Z2", default="1,3", help="galaxies are seen at redshifts between these (default: 1,3)")
+    images.add_argument(
+        "--random-cameras", type=int, default=7, metavar="N", help="of the cameras, those in random directions (default: 7)"
+    )
     images.add_argument("--all-cameras", action="store_true", help="keep the images of all 19 cameras")
     parser.add_argument("--each", action="store_true", help="each SNAP is a galaxy of its own: a folder or pattern of its snapshots")
     parser.add_argument("--seed", type=int, default=0, metavar="S", help="seed of suite and images (default: 0)")
@@ -63,7 +66,7 @@ def dataset(args) -> int:
     tracker.close()
     tracking = {name: value for name, value in tracking.items() if value != getattr(type(tracker), name)}
     settings = {"finder": finder, "tracking": tracking}
-    settings |= {"snapshots": args.imaged, "redshift": redshift, "all_cameras": args.all_cameras}
+    settings |= {"snapshots": args.imaged, "redshift": redshift, "all_cameras": args.all_cameras, "random_cameras": args.random_cameras}
     missing = [i for i in range(len(source)) if not galaxy_file(folder, i).exists()]
     if not args.quiet and missing:
         print(estimate(source, GalaxyImages(seed=args.seed, **settings), galaxies=missing, n_jobs=args.jobs), flush=True)

@@ -161,7 +161,7 @@ class Camera:
         return x / side + (shape[1] - 1) / 2, y / side + (shape[0] - 1) / 2, depth
 
 
-def cameras(snapshot: "Snapshot", *, rng) -> tuple[Camera, ...]:
+def cameras(snapshot: "Snapshot", *, rng, n_random: int = _N_RANDOM) -> tuple[Camera, ...]:
     """The 19 cameras of a snapshot (paper section 3.1.4; the order is METHODS 2).
 
     Parameters
@@ -170,10 +170,12 @@ def cameras(snapshot: "Snapshot", *, rng) -> tuple[Camera, ...]:
         The galaxy; its ``axis`` tells what is face-on.
     rng : `numpy.random.Generator` or int
         Source of the last seven; the others do not depend on it.
+    n_random : int, default 7
+        How many are random in each snapshot; more than the paper's seven change none of the others.
 
     Returns
     -------
-    tuple of `Camera`, length 19
+    tuple of `Camera`, length 12 + n_random
         00-01 face-on from both sides, 02-03 edge-on from two sides at a right angle, 04 inclined by 45 degrees, 05-07 along x, y and z of
         the box, 08-11 in four directions that are the same for every galaxy, 12-18 in random directions.
 
@@ -187,6 +189,8 @@ def cameras(snapshot: "Snapshot", *, rng) -> tuple[Camera, ...]:
     """
     if rng is None or isinstance(rng, bool):
         raise TypeError(f"rng must be a numpy.random.Generator or a whole number, got {rng!r}")
+    if isinstance(n_random, bool) or not isinstance(n_random, int | np.integer) or n_random < 0:
+        raise ValueError(f"n_random must be a whole number of at least 0, got {n_random!r}")
     rng = np.random.default_rng(rng)
     axis = np.asarray(snapshot.axis, dtype=float)
     first, second = _plane(axis)
@@ -201,7 +205,7 @@ def cameras(snapshot: "Snapshot", *, rng) -> tuple[Camera, ...]:
         ("box", y, x),
         ("box", z, y),
         *(("fixed", *vectors) for vectors in _FIXED),
-        *(("random", *rng.standard_normal((2, 3))) for _ in range(_N_RANDOM)),
+        *(("random", *rng.standard_normal((2, 3))) for _ in range(n_random)),
     ]
     return tuple(
         Camera(name=f"cam{i:02d}", direction=tuple(direction), up=tuple(up), kind=kind) for i, (kind, direction, up) in enumerate(views)

@@ -112,7 +112,7 @@ def estimate(source, images, *, galaxies=None, n_jobs=1) -> str:
     numbers = range(len(source)) if galaxies is None else galaxies
     counts = [source.n_snapshots(i) if hasattr(source, "n_snapshots") else 20 for i in numbers]
     imaged = [n if images.snapshots is None else min(n, images.snapshots) for n in counts]
-    n_images = round(sum(imaged) * (19 if images.all_cameras else _SEEN))
+    n_images = round(sum(imaged) * (12 + images.random_cameras if images.all_cameras else _SEEN + 0.6 * (images.random_cameras - 7)))
     size = n_images * (4 * len(images.bands) * np.prod(images.shape) + 3000)
     minutes = (sum(counts) * _SECONDS[0] + sum(imaged) * _SECONDS[1]) / 60 / min(n_jobs, max(len(counts), 1))
     jobs = f"{n_jobs} process{'' if n_jobs == 1 else 'es'}"

@@ -69,8 +69,10 @@ class GalaxyImages:
     steepest : `~astropy.units.Quantity` ['angle'], default 75 deg
         Cameras farther than this from the disc's axis are not tried (ours, to save time: of 200 in two synthetic galaxies none saw an axis
         ratio above 0.5).
+    random_cameras : int, default 7
+        Of the cameras, those in directions of their own in each snapshot (METHODS 2).
     all_cameras : bool, default False
-        Keep all 19.
+        Keep all cameras.
 
     Raises
     ------
@@ -88,6 +90,7 @@ class GalaxyImages:
     axis_ratio: float = 0.5
     inclination: u.Quantity = 45 * u.deg
     steepest: u.Quantity = 75 * u.deg
+    random_cameras: int = 7
     all_cameras: bool = False
 
     def __post_init__(self):
@@ -103,6 +106,8 @@ class GalaxyImages:
         if not 0 <= self.axis_ratio < 1:
             raise ValueError(f"axis_ratio must be at least 0 and below 1, got {self.axis_ratio!r}")
         quantity("inclination", self.inclination, u.deg, "45 * u.deg")
+        if isinstance(self.random_cameras, bool) or not isinstance(self.random_cameras, int | np.integer) or self.random_cameras < 0:
+            raise ValueError(f"random_cameras must be a whole number of at least 0, got {self.random_cameras!r}")
         quantity("steepest", self.steepest, u.deg, "75 * u.deg")
         ClumpTracker(**self.tracking).close()  # checks the settings
 
@@ -155,7 +160,8 @@ class GalaxyImages:
         """What the chosen cameras see of a snapshot."""
         disc, axis, views, base = snapshot.disc, snapshot.axis, [], None
         steepest = np.inf if self.all_cameras else self.steepest.to_value(u.deg)
-        for j, camera in enumerate(cameras(snapshot, rng=np.random.default_rng([self.seed, _STREAM, galaxy, k]))):
+        rng = np.random.default_rng([self.seed, _STREAM, galaxy, k])
+        for j, camera in enumerate(cameras(snapshot, rng=rng, n_random=self.random_cameras)):
             inclination = float(camera.inclination(axis).to_value(u.deg))
             if inclination > steepest:
                 continue
