@@ -118,13 +118,17 @@ def inject(name, images, unet, published, tuned, out, options, **settings):
             fits = {by: half_flux(clumps, by=by, detector=who) for by in ("ratio", "flux")}
         first = np.unique(np.asarray(mine["image"]), return_index=True)[1]
         rows = curve[np.asarray(curve["detector"]) == who]
-        bright = np.asarray(mine["ratio"]) > 0.08
+        found, bright, far = np.asarray(mine["found"]), np.asarray(mine["ratio"]) > 0.08, np.asarray(mine["r_norm"]) > 2
         report["finders"][who] = {
             "detections_an_image": float(np.mean(mine["n_before"][first])),
             "lost": float(np.mean(mine["n_lost"])),
             "extra": float(np.mean(mine["n_extra"])),
             "found": float(np.mean(mine["found"])),
-            "found_above_8_per_cent": float(np.mean(mine["found"][bright])),
+            "found_above_8_per_cent": float(np.mean(found[bright])),
+            "found_above_8_per_cent_by_distance": {
+                name: [float(np.mean(found[part])) if part.any() else None, int(part.sum())]
+                for name, part in {"within 2 half-light radii": bright & ~far, "beyond": bright & far}.items()
+            },
             "half_ratio": _plain(fits["ratio"]),
             "half_flux_uJy": _plain(fits["flux"]),
             "curve": [[float(row[key]) for key in ("middle", "n", "completeness", "lower", "upper", "error")] for row in rows],

@@ -185,6 +185,25 @@ def test_clumps_lie_where_they_were_asked_for():
     np.testing.assert_allclose(clumps["flux"].value, clumps["ratio"] * hosts(image)[0].flux[0])
 
 
+def test_places_follow_a_disc_or_the_area():
+    image = disc(scale=5.0)
+    near, far = (0.5, 1.0), (1.5, 2.0)
+    shares = {}
+    for places in ("disc", "area"):
+        radius = injected(image, Seer(image), places=places, repeats=150, radii=(0.5, 2.0))["r_norm"]
+        shares[places] = ((radius < near[1]).mean(), (radius > far[0]).mean())
+    # uniform in area: (1 - 0.25) / (4 - 0.25) and (4 - 2.25) / (4 - 0.25)
+    assert shares["area"] == pytest.approx((0.2, 0.467), abs=0.1)
+
+    def light(r):  # of an exponential disc inside r half-light radii, without its factor
+        return 1 - (1 + 1.678 * r) * np.exp(-1.678 * r)
+
+    total = light(2) - light(0.5)
+    expected = [(light(high) - light(low)) / total for low, high in (near, far)]
+    assert shares["disc"] == pytest.approx(expected, abs=0.1)
+    assert shares["disc"][0] > shares["area"][0] + 0.1
+
+
 def test_a_detector_that_sees_all_finds_all_at_its_place():
     image = disc()
     clumps = injected(image, Seer(image))
@@ -286,6 +305,7 @@ def test_nothing_found_is_no_warning_a_wrong_band_is_one():
         ({"ratio": (0.1, 1), "index": 9}, ValueError, "Sersic index"),
         ({"ratio": (0.1, 1), "colour": "teal"}, ValueError, "'galaxy', 'flat', 'young', 'old'"),
         ({"ratio": (0.1, 1), "radii": (2, 1)}, ValueError, "radii are two limits"),
+        ({"ratio": (0.1, 1), "places": "arms"}, ValueError, "'disc' or 'area'"),
         ({"ratio": (0.1, 1), "repeats": 0}, ValueError, "repeats is a whole number"),
         ({"ratio": (0.1, 1), "exposure": 1000}, TypeError, "exposure must be a Quantity"),
         ({"ratio": (0.1, 1), "gap": -1}, ValueError, "gap"),

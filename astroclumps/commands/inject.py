@@ -54,6 +54,7 @@ def add_parser(commands):
     clumps.add_argument(
         "--radii", default="0.5,3", metavar="LOW,HIGH", help="distance over the galaxy's half-light radius (default: 0.5,3)"
     )
+    clumps.add_argument("--places", default="disc", metavar="HOW", help="disc (as an exponential disc, the default) or area (uniform)")
     clumps.add_argument("--clumps", type=int, default=1, metavar="N", help="clumps in one copy of an image (default: 1)")
     clumps.add_argument("--repeats", type=int, default=20, metavar="N", help="copies of each image (default: 20)")
     clumps.add_argument("--exposure", metavar="SECONDS", help="exposure time, one or BAND=SECONDS,...: adds the clumps' photon noise")
@@ -150,7 +151,8 @@ def _injection(args):
         )  # fmt: skip
     return Injection(
         **options, band=args.band, colour=colour, size=_quantity(args.half_light, "--half-light", "0.1 arcsec"), index=args.index,
-        radii=_pair(args.radii, "--radii"), n_clumps=args.clumps, repeats=args.repeats, exposure=exposure, seed=args.seed,
+        radii=_pair(args.radii, "--radii"), places=args.places, n_clumps=args.clumps, repeats=args.repeats,
+        exposure=exposure, seed=args.seed,
     )  # fmt: skip
 
 

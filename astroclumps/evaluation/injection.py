@@ -22,6 +22,8 @@ __all__ = ["Injection"]
 
 log = logging.getLogger(__name__)
 
+_DISC = 1.678  # half-light radius of an exponential disc over its scale length
+
 
 @dataclass(frozen=True, kw_only=True)
 class Injection:
@@ -54,7 +56,10 @@ class Injection:
         Copies of each image.
     radii : (float, float), default (0.5, 3)
         Limits of the elliptical distance from the galaxy's centre over its half-light radius (paper section 5.1); the clump also lies
-        inside the footprint. Places are drawn uniformly in area.
+        inside the footprint.
+    places : {'disc', 'area'}, default 'disc'
+        How places are drawn between these limits: with the surface density of an exponential disc that has the galaxy's half-light
+        radius, or uniformly in area, which puts most clumps into the outskirts (ours).
     gap : float, default 6
         Least distance in pixels between clumps, and from the detections before, so that no detection is near both. 0: anywhere.
     edge : int, default 4
@@ -94,6 +99,7 @@ class Injection:
     n_clumps: int = 1
     repeats: int = 10
     radii: tuple = (0.5, 3.0)
+    places: str = "disc"
     gap: float = 6.0
     edge: int = 4
     match_radius: float = 3.0
@@ -127,6 +133,8 @@ class Injection:
         radii = number("radii", self.radii)
         if radii.shape != (2,) or not radii[0] < radii[1]:
             raise ValueError(f"radii are two limits, the smaller first, got {self.radii!r}")
+        if self.places not in ("disc", "area"):
+            raise ValueError(f"places are 'disc' or 'area', got {self.places!r}")
         number("gap", self.gap)
         number("match_radius", self.match_radius, positive=True)
         if self.exposure is not None:
@@ -219,7 +227,8 @@ class Injection:
             places = np.argwhere(free)
             if not len(places):
                 continue
-            row, column = places[rng.integers(len(places))]
+            density = np.exp(-_DISC * host.r_norm[free]) if self.places == "disc" else np.ones(len(places))
+            row, column = places[rng.choice(len(places), p=density / density.sum())]
             limits = np.asarray(self.ratio, dtype=float) * host.flux[index] if self.flux is None else _ujy(self.flux)
             flux = float(np.exp(np.log(limits[0]) + share * np.log(limits[1] / limits[0])))
             size = self._size(image, u0)
