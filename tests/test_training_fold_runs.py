@@ -23,7 +23,7 @@ from astroclumps.training.scores import held_out_scores  # noqa: E402
 pytestmark = [pytest.mark.needs_torch]
 
 SPLIT = {"n_main": 2, "n_grouped": 1, "n_validation": 1}
-UNET = {**SPLIT, "n_steps": 6, "every": 3, "batch_size": 4, "n_workers": 0, "purity": 0.5}
+UNET = {**SPLIT, "n_steps": 6, "every": 3, "batch_size": 4, "n_workers": 0}
 CNN = {**SPLIT, "n_steps": 6, "every": 3, "batch_size": 16, "n_workers": 0}
 
 
@@ -141,7 +141,7 @@ def test_sersic_mocks_can_be_mixed_in(data, tmp_path):
 def test_the_command_line_runs_the_chain(data, tmp_path, capsys):
     common = ["--data", str(data), "-o", str(tmp_path), "--main", "2", "--grouped", "1", "--choosing", "1", "--steps", "4", "-q"]
     common += ["--every", "2", "--batch-size", "16"]
-    for kind, more in (("unet", ["--purity", "0.5", "--flux-scatter", "0.3", "--sf-zlc", "1e-3"]), ("cnn", ["--size", "12"])):
+    for kind, more in (("unet", ["--beta", "1", "--flux-scatter", "0.3", "--sf-zlc", "1e-3"]), ("cnn", ["--size", "12"])):
         for fold in ("0", "1", "2", "all"):
             assert main(["train", kind, "--fold", fold, *common, *more]) == 0
     assert main(["train", "release", *common[:10]]) == 0
@@ -156,7 +156,9 @@ def test_the_command_line_runs_the_chain(data, tmp_path, capsys):
         held_out |= card["held_out"]
         assert set(weights.CARD_KEYS) <= set(card)
     assert set(CARD_SCORES) <= set(held_out)
-    assert all(len(held_out[name]) == 2 and 0 <= held_out[name][0] <= 1 for name in CARD_SCORES)
+    known = [held_out[name][0] for name in CARD_SCORES if name != "balanced_precision"]  # that is None where all are called short-lived
+    assert all(0 <= value <= 1 for value in known)
+    assert all(len(held_out[name]) == 2 for name in CARD_SCORES)
     recipe = weights.card(fold_files(tmp_path, "unet", 0)[0])["recipe"]
     assert recipe["sf_zlc"] == 1e-3
     assert recipe["augmentation"]["flux"] == 0.3

@@ -87,8 +87,8 @@ def test_completeness_and_purity_down_to_each_score():
     assert ranking.purity == pytest.approx([1, 0.5, 2 / 3, 0.5])
     assert ranking.area == pytest.approx((1 + 2 / 3) / 3)
     assert ranking.at(0.7) == {"completeness": pytest.approx(2 / 3), "purity": pytest.approx(2 / 3), "per_image": 3.0}
-    assert ranking.cut(0.6) == 0.7
-    assert ranking.cut(0.9) == 0.9
+    assert ranking.cut(beta=2) == 0.7  # two of three are found
+    assert ranking.cut(beta=0.1) == 0.9
 
 
 def test_a_detection_of_an_invisible_clump_counts_neither_way():
@@ -119,11 +119,11 @@ def test_two_detections_of_one_clump_are_one_false():
 
 def test_equal_scores_stand_or_fall_together():
     ranking = ranked([0, 50], [0.5, 0.5], [0], [True], [True])
-    assert ranking.cut(0.9) == float("inf")
-    assert ranking.cut(0.5) == 0.5
+    assert ranking.cut() == 0.5
+    assert ranked([50, 0], [0.6, 0.5], [0], [True], [True]).cut() == 0.5
 
 
 def test_nothing_found_has_no_cut():
     ranking = rank([([], [], [])], first=[0, 1], x=[0.0], y=[0.0], counted=[True], visible=[True])
-    assert ranking.cut(0.9) == float("inf")
+    assert ranking.cut() == float("inf")
     assert ranking.at(0.5) == {"completeness": 0.0, "purity": 1.0, "per_image": 0.0}

@@ -49,7 +49,7 @@ _ONLY = {
             ("--sf-zlc", "sf_zlc", _policy, "zero-lifetime clumps that form stars: all, none, or those above a share of the disc's rate"),
             ("--min-snr", "min_snr", float, "least signal-to-noise of the clumps that are asked for"),
             ("--min-contrast", "min_contrast", float, "least share in the light around of the clumps that are asked for"),
-            ("--purity", "purity", float, "purity on the validation galaxies at which the threshold is set"),
+            ("--beta", "beta", float, "how many times as much completeness counts as purity where the threshold is set"),
             ("--flux-scatter", "flux", float, "scatter in dex of a factor common to all bands"),
             ("--mix", "mix", str, "folder of Sersic mocks to mix in, such as OUT/train of a run without --data"),
             ("--mix-share", "mix_share", float, "share of the images taken from them"),

@@ -75,7 +75,7 @@ def start_weights(start, *, kind):
 
 def train_unet_fold(
     out, data, *, fold, start="unet-sersic", filters=None, n_steps=6000, batch_size=16, learning_rate=None, every=250, patience=8,
-    sf_zlc="all", min_snr=5.0, min_contrast=0.1, purity=0.9, min_mass=MASSIVE, mix=None, mix_share=0.3, n_main=4, n_grouped=4,
+    sf_zlc="all", min_snr=5.0, min_contrast=0.1, beta=0.5, min_mass=MASSIVE, mix=None, mix_share=0.3, n_main=4, n_grouped=4,
     n_validation=4, validation_images=300, augmentation=None, seed=0, n_workers=1, progress=False, version="1.0",
 ):  # fmt: skip
     """Train the U-Net of one fold and search the galaxies that it never saw.
@@ -103,8 +103,8 @@ def train_unet_fold(
         Steps between validations, and after how many without a better score the run ends.
     sf_zlc, min_snr, min_contrast
         Which clumps are asked for; see `~astroclumps.training.targets.TruthRule`.
-    purity : float, default 0.9
-        On the validation galaxies, at the threshold.
+    beta : float, default 0.5
+        How many times as much completeness counts as purity where the threshold is set (`~astroclumps.training.ranking.Ranking.cut`).
     min_mass : float, default 10**7.5
         Msun; of the clumps whose completeness counts (`~astroclumps.training.galaxy_detector.GalaxyValidation`).
     mix : path-like, optional
@@ -138,7 +138,7 @@ def train_unet_fold(
     rate = learning_rate or (1e-3 if card is None else 5e-4)
     told = {
         "fold": fold, "start": "none" if card is None else f"{card['name']} {card['version']}", **shape, "n_steps": n_steps,
-        "batch_size": batch_size, "learning_rate": rate, "every": every, "patience": patience, **asdict(rule), "purity": purity,
+        "batch_size": batch_size, "learning_rate": rate, "every": every, "patience": patience, **asdict(rule), "beta": beta,
         "min_mass": min_mass, "mix": mix is not None, "mix_share": mix_share if mix is not None else 0, "seed": seed,
         "held_out": list(folds.held_out(fold)), "validation": list(folds.validation(fold)), "training": list(folds.training(fold)),
         "augmentation": asdict(augmentation),
@@ -157,14 +157,14 @@ def train_unet_fold(
         network, history = train_galaxy_detector(folder, validate=None, stop=chosen["step"], **train)
     else:
         check = GalaxyValidation(
-            galaxies, images_of(galaxies, folds.validation(fold), most=validation_images), seed=seed + 1, targets=targets, purity=purity,
+            galaxies, images_of(galaxies, folds.validation(fold), most=validation_images), seed=seed + 1, targets=targets, beta=beta,
             min_mass=min_mass,
         )  # fmt: skip
         network, history = train_galaxy_detector(folder, validate=check, patience=patience, **train)
         # floor and threshold must fit the float32 arithmetic that detectors use
         chosen = {"step": max(history, key=lambda entry: entry["score"])["step"], **check.choose(check.maps(network, bfloat16=False))}
         if not np.isfinite(chosen["threshold"]):
-            raise ValueError(f"no threshold gives a purity of {purity} on the validation galaxies of fold {fold}; train longer or lower it")
+            raise ValueError(f"nothing that was found on the validation galaxies of fold {fold} is a clump; train longer")
     told |= {"best_step": chosen["step"], "steps_run": history[-1]["step"], "n_images": len(index)}
     told |= {"seconds": round(sum(entry["seconds"] for entry in history)), "torch": torch.__version__}
     chosen_on = {f"validation_{k}": round(chosen[k], 4) for k in ("area", "completeness", "purity", "per_image")}

@@ -104,15 +104,15 @@ class GalaxyValidation:
         Of the noise.
     targets : `~astroclumps.training.targets.ClumpTargets`
         Of the whole set.
-    purity : float, default 0.9
-        At which the threshold is set: the share of detections that are on a positive.
+    beta : float, default 0.5
+        How many times as much completeness counts as purity where the threshold is set (`~astroclumps.training.ranking.Ranking.cut`).
     min_mass : float, default `MASSIVE`
         Msun.
     """
 
-    def __init__(self, galaxies, index, *, seed, targets, purity=0.9, min_mass=MASSIVE):
+    def __init__(self, galaxies, index, *, seed, targets, beta=0.5, min_mass=MASSIVE):
         self.inputs = np.stack([stretch(galaxies.noisy(i, seed=seed)) for i in index])
-        self.purity = purity
+        self.beta = beta
         parts = [np.arange(targets.rows(i).start, targets.rows(i).stop) for i in index]
         rows, truth = np.concatenate(parts), targets.truth
         self.truth = {
@@ -129,13 +129,13 @@ class GalaxyValidation:
         return rank([extract(m, threshold=floor)[:3] for m in maps], **self.truth)
 
     def choose(self, maps):
-        """Floor with the largest area, the lowest threshold that gives the purity, and what they reach."""
+        """Floor with the largest area, the threshold that balances purity and completeness, and what they reach."""
         best, ranking = {"area": -1.0}, None
         for floor in FLOORS:
             one = self.ranking(maps, floor=floor)
             if one.area > best["area"]:
                 best, ranking = {"floor": floor, "area": one.area}, one
-        cut = ranking.cut(self.purity)
+        cut = ranking.cut(beta=self.beta)
         return {**best, "threshold": cut, **ranking.at(cut)}
 
     def __call__(self, network):

@@ -54,13 +54,27 @@ class Ranking(NamedTuple):
         place = np.searchsorted(-self.score, -found, side="right") - 1  # the last detection with this score
         return float(strict[place].sum() / len(self.found_at))
 
-    def cut(self, purity=0.9) -> float:
-        """Lowest score down to which the purity is reached; inf where none is."""
+    def cut(self, *, beta=0.5) -> float:
+        """Score that balances purity and completeness best; inf where nothing is true.
+
+        Parameters
+        ----------
+        beta : float, default 0.5
+            How many times as much completeness counts as purity, in the F score. A fixed purity would be a poor rule: a few neighbours of
+            high score can put it out of reach of all but a handful of detections (ours).
+
+        Returns
+        -------
+        score : float
+        """
         if not len(self.score):
             return float("inf")
         last = np.append(self.score[1:] < self.score[:-1], True)
-        good = np.flatnonzero((self.purity >= purity) & last)
-        return float(self.score[good[-1]]) if len(good) else float("inf")
+        found = np.sort(-self.found_at[self.found_at > -np.inf])
+        completeness = np.searchsorted(found, -self.score, side="right") / max(len(self.found_at), 1)
+        f = (1 + beta**2) * self.purity * completeness / np.maximum(beta**2 * self.purity + completeness, 1e-12)
+        best = int(np.argmax(np.where(last, f, -1)))
+        return float(self.score[best]) if f[best] > 0 else float("inf")
 
     def at(self, cut) -> dict:
         """Completeness, purity and detections an image down to a score.
