@@ -1,11 +1,13 @@
 """Settings of the documentation; ``ASTROCLUMPS_DOCS_OFFLINE=1`` builds it on a machine without network."""
 
 import os
+import sys
 from importlib.metadata import version as _version
 
 from sphinx_astropy.conf.v2 import *  # noqa: F403
 from sphinx_astropy.conf.v2 import exclude_patterns, extensions, intersphinx_mapping
 
+sys.path.insert(0, os.path.dirname(__file__))  # gallery_pictures
 project = "astroclumps"
 author = "The astroclumps developers"
 copyright = author
@@ -14,11 +16,23 @@ version = release.partition(".dev")[0]
 
 # neither links to an issue tracker nor a file of settings are written
 extensions = [name for name in extensions if name not in ("sphinx_astropy.ext.changelog_links", "sphinx_astropy.ext.generate_config")]
-exclude_patterns += ["api/_*", "*.py"]
+extensions += ["sphinx_gallery.gen_gallery"]
+exclude_patterns += ["api/_*", "*.py", "examples/*", "gallery/*.py", "gallery/*.ipynb"]
 html_title = f"{project} {release}"
 html_theme_options = {"show_prev_next": False, "navigation_with_keys": False}
 html_context = {"to_be_indexed": []}
 html_sidebars = {"install": [], "weights": [], "plugins": [], "architecture": [], "changes": []}
+
+sphinx_gallery_conf = {
+    "examples_dirs": "examples",
+    "gallery_dirs": "gallery",
+    "filename_pattern": "/plot_",
+    "ignore_pattern": r"/tiny\.py",
+    "image_scrapers": ("gallery_pictures.take_picture",),
+    "show_memory": False,
+    "download_all_examples": False,
+    "min_reported_time": 1e9,
+}
 
 for name in ("astropy.org", "pythonloc"):
     intersphinx_mapping.pop(name, None)
