@@ -385,3 +385,18 @@ def test_bins_that_make_no_sense_are_told():
         completeness_curve(clumps, by="x")
     with pytest.raises(ValueError, match="no detector 'two'"):
         half_flux(clumps, detector="two")
+
+
+@pytest.mark.real_data
+def test_bright_clumps_are_found_in_a_real_galaxy(real_data):
+    path = real_data / "hst_xdf" / "cutout64_clumpyA.fits"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", AstroclumpsWarning)  # the header states no zeropoints
+        image = MultiBandImage.read(path, psf=0.3 * u.arcsec)
+    detector = ContrastDetector(band="F606W")
+    settings = {"band": "F606W", "colour": "flat", "seed": 5, "repeats": 12}
+    bright = Injection(ratio=(0.4, 0.6), **settings).run([image], detector)
+    assert np.mean(bright["found"]) > 0.6
+    assert np.nanmedian(bright["distance"].value) < 1
+    faint = Injection(ratio=(1e-4, 1e-3), **settings).run([image], detector)
+    assert np.mean(faint["found"]) < 0.1
