@@ -32,6 +32,7 @@ def test_light_clumps_are_true_but_not_counted(tmp_path):
     matched = one_to_one(images, [([20], [20], [1.0])])
     assert matched.numbers()["completeness"][0] == 0
     assert matched.numbers()["purity"][0] == 1
+    assert matched.numbers()["purity_counted"][0] == 0
     assert one_to_one(images, [([20], [20], [1.0])], min_mass=1e6).numbers()["completeness"][0] == 0.5
 
 

@@ -157,7 +157,7 @@ def _score_table(scores, sizes, policy):
     for name, one in scores.items():
         row = {"detector": name}
         for label, numbers in (("", one["own"]), ("equal_number_", one["equal_number"]), ("equal_purity_", one["equal_purity"])):
-            for key in ("completeness", "purity", "detections_per_image"):
+            for key in ("completeness", "purity", "purity_counted", "detections_per_image"):
                 row[f"{label}{key}"], row[f"{label}{key}_error"] = numbers[key]
         row["average_precision"], row["average_precision_error"] = one["average_precision"]
         for size in sizes:

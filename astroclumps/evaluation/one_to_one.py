@@ -102,13 +102,15 @@ class OneToOne:
         -------
         numbers : dict
             Name -> (value, error): ``completeness`` (counted clumps that are found), ``purity`` (detections that are a positive of any
-            mass), ``detections_per_image``; and ``cut``.
+            mass), ``purity_counted`` (detections that are a counted clump: where light clumps are everywhere, any point is near one),
+            ``detections_per_image``; and ``cut``.
         """
         keep = self.detections.score >= cut
         per_image = self.images.ratio(np.bincount(self.detections.image[keep], minlength=self.n_images), np.ones(self.n_images))
         return {
             "completeness": self._over_clumps(self.counted & (self.found_at >= cut) & (self.found_at > -np.inf), self.counted),
             "purity": self._over_images(self.detections.image, keep & self.true, keep),
+            "purity_counted": self._over_images(self.detections.image, keep & np.append(self.counted, False)[self.partner], keep),
             "detections_per_image": per_image,
             "cut": float(cut),
         }
