@@ -138,7 +138,7 @@ def _done(line, bar):
 def _bar(total, progress):
     from tqdm import tqdm
 
-    return tqdm(total=total, desc="galaxies", disable=not progress)
+    return tqdm(total=total, desc="galaxies", disable=not (progress and total))
 
 
 def _one_thread():
