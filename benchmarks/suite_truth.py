@@ -108,8 +108,10 @@ def track_record(snapshots, record, members):
     ]
 
 
-def _facts(record):
+def _facts(record, table):
+    """What the record says of each clump; ``searched``: it lay inside R_d, where the finder looks, whenever it was there to be seen."""
     facts = {}
+    sizes = dict(zip(table["snapshot"].tolist(), table["disc_r_d"].tolist(), strict=True))
     times = dict(zip(record["snapshot"].tolist(), record["time"].value.tolist(), strict=True))
     for row in record:
         one = facts.setdefault(int(row["clump"]), {"bound": set(), "seen": set(), "mass": 0.0})
@@ -117,6 +119,9 @@ def _facts(record):
         if row["bound"]:
             one["bound"].add(int(row["snapshot"]))
         one["mass"] = max(one["mass"], row["mass"].value)
+        if row["assembled"] >= 0.5 and row["n_stars"] >= 10:
+            outer = row["r_cyl"].value + row["radius"].value
+            one["searched"] = one.get("searched", True) and outer < sizes.get(int(row["snapshot"]), np.inf)
         if row["assembled"] >= 0.5 and (row["n_stars"] >= 10 or row["kind"] == "fluctuation") and "age" not in one:
             before = times.get(int(row["snapshot"]) - 1, -np.inf)
             one.update(age=row["age_inside"].value, step=row["time"].value - before)
@@ -135,7 +140,7 @@ def link_table(tables, records):
     """Links that the tracker made beside those that the record has."""
     total = Counter()
     for table, record in zip(tables, records, strict=True):
-        facts = _facts(record)
+        facts = _facts(record, table)
         rows = table[(table["track"] > 0) & (table["clump"] > 0) & (table["origin"] != "bulge")]
         clump_of = dict(zip(rows["node"].tolist(), rows["clump"].tolist(), strict=True))
         for row in rows:
@@ -196,7 +201,7 @@ def class_tables(tables, records, own):
     """Confusion of longevity classes: tracker alone, and finder with tracker; and of the generator's kinds."""
     alone, chain, clear, kinds = Counter(), Counter(), Counter(), Counter()
     for table, record, perfect in zip(tables, records, own, strict=True):
-        facts = _facts(record)
+        facts = _facts(record, table)
         last = max(int(row) for row in record["snapshot"])
         for source, pairs in ((perfect, alone), (table, chain)):
             first = {}
@@ -213,7 +218,7 @@ def class_tables(tables, records, own):
                     or str(row["longevity"]) not in CLASSES
                 ):
                     continue
-                if min(fact["seen"]) == 0 or max(fact["seen"]) == last:
+                if min(fact["seen"]) == 0 or max(fact["seen"]) == last or not fact.get("searched", True):
                     continue
                 pairs[fact["longevity"], str(row["longevity"])] += 1
                 if source is table and _is_clear(fact):

@@ -12,6 +12,7 @@ from .potential import KMS
 __all__ = ["RECORD_COLUMNS", "Recorder"]
 
 _TRACKED = 10  # stars (paper section 3.1.2)
+_ARRIVED = 0.95  # share of the way in from which a member counts for place and size
 _SHARE = 0.92  # of the mass inside the radius
 _SMEARING = 0.05  # kpc, by which cells of 70 pc widen what lies in them (measured on the suite)
 #: Name, type, unit and description of each column.
@@ -42,7 +43,7 @@ RECORD_COLUMNS = (
     ("n_stars", "i8", None, "stars that it holds"),
     ("n_inside", "i8", None, "all stars inside its ellipsoid"),
     ("radius", "f8", "kpc", "radius of the sphere with the volume of its ellipsoid, which holds 92% of its mass and is widened by 50 pc"),
-    ("t_ff", "f8", "Myr", "free-fall time of its mass in that radius"),
+    ("t_ff", "f8", "Myr", "free-fall time of what is there of its mass, in that radius"),
     ("v_circ", "f8", "km/s", "sqrt(G M / r)"),
     ("v_limit", "f8", "km/s", "circular velocity below which its own rule dissolves it"),
     ("born", "f8", "Gyr", "time of birth"),
@@ -119,7 +120,7 @@ class Recorder:
                 continue
             place = position[rows]
             arrived = body.arrived(t) if body is not None and body.alive else np.full(len(rows), float(body is None))
-            there = place[arrived > 0.5] if (arrived > 0.5).sum() > 3 else place
+            there = place[arrived > _ARRIVED] if (arrived > _ARRIVED).sum() > 3 else place
             centre = np.median(there, axis=0)
             form, longest, radius = _ellipsoid(there - centre)
             star = b.star[rows]
@@ -154,7 +155,7 @@ class Recorder:
                 "age": float(np.mean(t - born_stars)) if star.any() else np.nan,
                 "n_stars": int(star.sum()),
                 "radius": radius,
-                "t_ff": 1e3 * float(free_fall_time(mass, radius)),
+                "t_ff": 1e3 * float(free_fall_time(len(there) * b.particle_mass, radius)),
                 "v_circ": float(v_circ(mass, radius)),
                 "v_limit": v_limit,
                 "born": born,
