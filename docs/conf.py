@@ -27,7 +27,7 @@ sphinx_gallery_conf = {
     "examples_dirs": "examples",
     "gallery_dirs": "gallery",
     "filename_pattern": "/plot_",
-    "ignore_pattern": r"/tiny\.py",
+    "ignore_pattern": r"(^|/)tiny\.py",
     "image_scrapers": ("gallery_pictures.take_picture",),
     "show_memory": False,
     "download_all_examples": False,
