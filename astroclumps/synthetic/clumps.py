@@ -17,10 +17,10 @@ _MASSES = (10**6.5, 10**9.5)  # METHODS 1
 _SLOPE = -1.35  # dN/dM (ours): with cut-off, dissolution and the mix of galaxies, clumps that are found have the slope of METHODS 1
 _RADIUS = (0.145, 10**7.5, 0.30, 0.18)  # kpc at a mass, exponent, scatter in dex; typical radii are about 180 pc (paper section 3.1.2)
 _EFFICIENCY = (0.036, 0.12)  # star formation per free-fall time, 0.03-0.04 (METHODS 1), and scatter in dex
-_LIMIT = (2.8, 0.32)  # factor of V_SN (18 km/s), scatter in dex (ours); VELA's own limit of 40 km/s (METHODS 1) would be 2.25
+_LIMIT = (3.2, 0.28)  # factor of V_SN (18 km/s), scatter in dex (ours); VELA's own limit of 40 km/s (METHODS 1) would be 2.25
 _TIDES = (1.0, 0.12)  # of the tidal radius, that a clump must fit into; scatter in dex (ours)
 _MIGRATION = (7.0, 11.0)  # dynamical times R_d/V of the way in, '8-10' (METHODS 1)
-_GROWTH = (0.5, 0.3)  # Gyr in which accretion doubles a clump (ours), scatter in dex
+_GROWTH = (0.9, 0.25)  # Gyr in which accretion doubles a clump (ours), scatter in dex
 
 
 @compiled
@@ -89,9 +89,9 @@ def clump_traits(rng: np.random.Generator, mass: float) -> dict:
         "growth": float(_GROWTH[0] * 10 ** rng.normal(0, _GROWTH[1])),
         "migration": float(rng.uniform(*_MIGRATION)),
         "cusp": float(rng.uniform(1.3, 2.4)),
-        "outflow": float(rng.uniform(0.2, 1.8)),
-        "wait": float(rng.uniform(5.0, 14.0)),
-        "captured": float(rng.beta(0.6, 6.0)),
+        "outflow": float(rng.uniform(0.6, 2.4)),
+        "wait": float(rng.uniform(6.0, 16.0)),
+        "captured": float(rng.beta(0.6, 16.0)),
     }
 
 

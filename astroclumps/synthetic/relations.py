@@ -30,7 +30,7 @@ _HALO = (-1.75, 0.12)  # log10(Mstar/Mvir) at 1e10 Msun and its scatter; haloes 
 _SHARE_FORMED = 0.8  # at most, of the last stellar mass, inside the run
 # What makes galaxies differ is ours; METHODS 1 has nothing on it.
 _ARMED = ((0.3, 0.85), (0.1, 0.5), (0.1, 0.5), (0.05, 0.35))  # amplitudes of the patterns of arms
-_BIRTHS = (3.6, 0.7, 0.3, 0.35)  # per 100 Myr at a gas share of 0.33 and 3e9 Msun of gas, powers of these, and scatter in dex
+_BIRTHS = (5.4, 0.7, 0.3, 0.35)  # per 100 Myr at a gas share of 0.33 and 3e9 Msun of gas, powers of these, and scatter in dex
 _MOST_BIRTHS = (2.2, 12.0)  # over that median, and per 100 Myr
 _LARGEST = (0.08, 0.22, 0.025, 0.2)  # cut-off of the clumps' masses over the gas mass
 
