@@ -74,7 +74,7 @@ def plot_injection(clumps, path, *, by: str = "flux", bins=8, fit: bool = True, 
     path = Path(path)
     curve = completeness_curve(clumps, by=by, bins=bins, n_bootstrap=n_bootstrap)
     detectors = list(dict.fromkeys(str(name) for name in clumps["detector"]))
-    figure = new_figure(figsize=(6.4, 4.6), dpi=120, facecolor="white", layout="constrained")
+    figure = new_figure(figsize=(6.4, 4.3 + 0.2 * len(detectors)), dpi=120, facecolor="white", layout="constrained")
     axes = figure.add_subplot()
     for place, name in enumerate(detectors):
         colour, mark = _COLOURS[place % len(_COLOURS)], _MARKS[place % len(_MARKS)]
@@ -102,7 +102,7 @@ def plot_injection(clumps, path, *, by: str = "flux", bins=8, fit: bool = True, 
     text = _LABELS.get(by, by) + (f" in {band}" if band and by in ("flux", "ratio") else "")
     axes.set(xlabel=text, ylabel="share that is found", ylim=(-0.04, 1.04))
     if detectors:
-        axes.legend(fontsize=8.5, frameon=False, loc="upper left")
+        figure.legend(fontsize=8.5, frameon=False, loc="outside lower center")
     else:
         axes.text(0.5, 0.5, "no clumps were put in", transform=axes.transAxes, ha="center", size=14, color="0.4")
     axes.set_title(title, size=11)
