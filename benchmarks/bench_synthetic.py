@@ -97,7 +97,7 @@ def gizmo(folder):
     for name in discs[0]:
         tracked[f"disc_{name}"] = np.array([disc[name] for disc in discs])[tracked["snapshot"]]
     tracked["galaxy"] = tracked["track"]  # one galaxy: its tracks take the place of galaxies where halves are made
-    return tracked, seen, images[[0, 2]]
+    return tracked, seen, images[[0, 4]]
 
 
 def show(title, rows, tables):
@@ -153,8 +153,8 @@ def main():
     seen = [row for i in range(args.galaxies) for row in suite_images.read(args.out / f"seen_{i:03d}.csv")]
     show("Images: at redshift 1.7", suite_images.table(seen, other_seen), args.tables)
     if args.picture:
-        columns = [(f"hydrodynamical {k + 1}", one) for k, one in enumerate(pictures)]
-        columns += [(f"suite, galaxy {i}", np.load(args.out / f"images_{i:03d}.npy")[-1]) for i in range(min(args.galaxies, 7))]
+        columns = [(f"hydro disc, {('early', 'late')[k]}", one) for k, one in enumerate(pictures)]
+        columns += [(f"suite {i}", np.load(args.out / f"images_{i:03d}.npy")[-1]) for i in range(min(args.galaxies, 6))]
         suite_images.picture(args.picture, columns)
     scores, rows = suite_populations.single_quantities(suite, other)
     show("Single quantities: balanced accuracy for LLC against SLC", rows, args.tables)

@@ -156,17 +156,18 @@ def picture(path, columns):
     from matplotlib.figure import Figure
 
     cut = slice((SIDE - SHOWN) // 2, (SIDE + SHOWN) // 2)
-    figure = Figure(figsize=(1.5 * len(columns), 6.4), layout="constrained")
+    figure = Figure(figsize=(1.15 * len(columns), 4.9), layout="constrained")
     axes = figure.subplots(4, len(columns), squeeze=False)
-    names = [f"{view}{noise}" for noise in ("", ", with noise") for view, _ in _VIEWS]
+    names = [f"{view}{noise}" for noise in ("", ", noise") for view in ("face-on", "inclined")]
     for number, (column, (title, images)) in enumerate(zip(axes.T, columns, strict=True)):
         for k, axis in enumerate(column):
             blue, green, red = images[k % 2, k // 2][:, cut, cut]
             level = 0.7 * np.percentile(images[k % 2, 0, 1][cut, cut], 99.0)
-            axis.imshow(make_lupton_rgb(0.5 * red, green, 2 * blue, stretch=level, Q=6), origin="lower")
+            with np.errstate(invalid="ignore"):  # where the sky is exactly 0
+                axis.imshow(make_lupton_rgb(0.5 * red, green, 2 * blue, stretch=level, Q=6), origin="lower", interpolation="nearest")
             axis.set_xticks([])
             axis.set_yticks([])
             if not number:
-                axis.set_ylabel(names[k], fontsize=7)
-        column[0].set_title(title, fontsize=8)
-    figure.savefig(path, dpi=110)
+                axis.set_ylabel(names[k], fontsize=6)
+        column[0].set_title(title, fontsize=7)
+    figure.savefig(path, dpi=80, pil_kwargs={"optimize": True})
