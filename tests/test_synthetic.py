@@ -1,5 +1,6 @@
 """The synthetic suite: what every snapshot must satisfy, and what the record says of it."""
 
+import dataclasses
 from itertools import pairwise
 
 import astropy.units as u
@@ -344,5 +345,22 @@ def test_a_galaxy_that_is_not_there_is_an_error(suite):
 
 def test_suite_is_made_of_its_settings(suite):
     assert len(suite) == 3
-    assert repr(suite) == "SyntheticSuite(n_galaxies=3, n_snapshots=5, n_stars=6000, seed=5)"
+    assert repr(suite) == "SyntheticSuite(n_galaxies=3, n_snapshots=5, n_stars=6000, seed=5, clumpiness=(1.0, 1.0))"
     assert suite == SyntheticSuite(n_galaxies=3, n_snapshots=5, n_stars=STARS, seed=5)
+
+
+def test_clumpiness_changes_how_many_clumps_are_born_and_nothing_else_that_is_drawn():
+    plain, clumpy, spread = (SyntheticSuite(n_galaxies=4, n_snapshots=2, n_stars=2000, seed=3, clumpiness=c) for c in (1, 4, (1, 4)))
+    assert repr(plain) == repr(SyntheticSuite(n_galaxies=4, n_snapshots=2, n_stars=2000, seed=3))
+    for i in range(4):
+        one, four, between = (suite.properties(i) for suite in (plain, clumpy, spread))
+        assert dataclasses.replace(four, clumpiness=one.clumpiness) == one
+        assert four.clumpiness == pytest.approx(4 * one.clumpiness)
+        assert one.clumpiness < between.clumpiness < four.clumpiness
+    assert len({spread.properties(i).clumpiness / plain.properties(i).clumpiness for i in range(4)}) == 4
+
+
+@pytest.mark.parametrize("wrong", [0, -1, 100, (3, 2), (1, 2, 3), "many", None, float("nan")])
+def test_wrong_clumpiness_is_an_error_that_says_what_is_allowed(wrong):
+    with pytest.raises((TypeError, ValueError), match=r"clumpiness must be a factor such as 1, or two such as \(1, 4\)"):
+        SyntheticSuite(n_galaxies=1, seed=0, clumpiness=wrong)

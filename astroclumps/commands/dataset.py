@@ -31,6 +31,9 @@ def add_parser(commands):
     suite.add_argument("--galaxies", type=int, metavar="N", help="galaxies (default: 40)")
     suite.add_argument("--snapshots", type=int, metavar="K", help="snapshots of each galaxy (default: 20)")
     suite.add_argument("--stars", type=int, metavar="N", help="stars in the last snapshot (default: 300000)")
+    suite.add_argument(
+        "--clumpiness", metavar="LOW,HIGH", help="clumps are born so many times as often; a factor of each galaxy's own (default: 1,1)"
+    )
     found = parser.add_argument_group("finder and tracker")
     found.add_argument(
         "--set", action="append", default=[], metavar="STAGE.NAME=VALUE",
@@ -55,7 +58,7 @@ def add_parser(commands):
 def dataset(args) -> int:
     """Do the job of one command line."""
     source = _source(args)
-    redshift, (finder, tracker) = _redshift(args.redshift), stages(args.set)
+    redshift, (finder, tracker) = _pair("--redshift", args.redshift, "1,3"), stages(args.set)
     folder = Path(args.out)
     check_folder(folder, overwrite=True)
     from ..training.galaxies import estimate, make_galaxy_set
@@ -112,7 +115,7 @@ def report(made) -> str:
 
 
 def _source(args):
-    suite = {"galaxies": args.galaxies, "snapshots": args.snapshots, "stars": args.stars}
+    suite = {"galaxies": args.galaxies, "snapshots": args.snapshots, "stars": args.stars, "clumpiness": args.clumpiness}
     if not args.snapshot:
         if args.reader or args.reader_option or args.centre or args.r_vir or args.each:
             raise UsageError("--reader, --reader-option, --centre, --r-vir and --each need snapshots, SNAP")
@@ -120,8 +123,9 @@ def _source(args):
         from ..training.galaxy_sources import SuiteGalaxies
 
         defaults = {"galaxies": 40, "snapshots": 20, "stars": 300_000}
-        chosen = {f"n_{name}": defaults[name] if value is None else value for name, value in suite.items()}
-        return SuiteGalaxies(SyntheticSuite(seed=args.seed, **chosen))
+        chosen = {f"n_{name}": default if suite[name] is None else suite[name] for name, default in defaults.items()}
+        clumpiness = (1.0, 1.0) if args.clumpiness is None else _pair("--clumpiness", args.clumpiness, "1,4")
+        return SuiteGalaxies(SyntheticSuite(seed=args.seed, clumpiness=clumpiness, **chosen))
     given = [f"--{name}" for name, value in suite.items() if value is not None]
     if given:
         raise UsageError(f"{given[0]} is for the synthetic suite; with SNAP its files say how many there are")
@@ -134,9 +138,9 @@ def _source(args):
     return SnapshotFiles(galaxies, reader=args.reader, options=reader_options(args, sum(map(len, galaxies))))
 
 
-def _redshift(text):
+def _pair(option, text, example):
     try:
         low, high = (float(one) for one in text.split(","))
     except ValueError:
-        raise UsageError(f"--redshift takes two numbers with a comma between, such as 1,3, got {text!r}") from None
+        raise UsageError(f"{option} takes two numbers with a comma between, such as {example}, got {text!r}") from None
     return low, high

@@ -1,6 +1,7 @@
 """One synthetic galaxy: draws it, lets it evolve, and hands out a snapshot at a time."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import astropy.units as u
 import numpy as np
@@ -45,6 +46,8 @@ class SyntheticGalaxy:
     n_snapshots : int
     n_stars : int
         Expected in the last snapshot.
+    clumpiness : float, default 1
+        Factor on the rate at which clumps are born.
 
     Attributes
     ----------
@@ -54,14 +57,15 @@ class SyntheticGalaxy:
         Record of the snapshots handed out so far.
     """
 
-    def __init__(self, *, name: str, rng: np.random.Generator, n_snapshots: int, n_stars: int):
+    def __init__(self, *, name: str, rng: np.random.Generator, n_snapshots: int, n_stars: int, clumpiness: float = 1.0):
         self.name, self._rng = name, rng
         self.cosmology = vela_cosmology()
         self.scale_factors = scale_factors(rng, n_snapshots)
         self.times = self.cosmology.age(1 / self.scale_factors - 1).to_value(u.Gyr)
         start, end = max(self.times[0] - _PRELUDE, 0.5 * self.times[0]), self.times[-1]
         middle = float(self.scale_factors[n_snapshots // 2])
-        disc = self.disc = draw_properties(rng, scale_factor=middle, duration=end - start)
+        disc = draw_properties(rng, scale_factor=middle, duration=end - start)
+        disc = self.disc = replace(disc, clumpiness=disc.clumpiness * clumpiness)
         bulge = disc.bulge_fraction * 0.5 * disc.star_mass
         self.potential = Potential(
             halo_mass=disc.halo_mass,

@@ -15,6 +15,7 @@ from .relations import DiscProperties
 __all__ = ["SyntheticSuite"]
 
 _LIMITS = {"n_galaxies": (1, 100_000), "n_snapshots": (1, 40), "n_stars": (1000, 20_000_000)}
+_FACTORS = (0.01, 20)  # limits of clumpiness
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +37,10 @@ class SyntheticSuite:
         of a particle.
     seed : int
         The same seed gives the same bytes; galaxy ``i`` does not depend on how many others are drawn, or whether.
+    clumpiness : float or tuple of float, default 1
+        Clumps are born so many times as often as the relations say; two numbers are the limits of a factor of each galaxy's own, drawn
+        uniformly in its logarithm. With 1 the numbers of clumps are near those of METHODS 1; a hydrodynamical disc may have many more
+        (``docs/synthetic.rst``).
 
     Examples
     --------
@@ -53,6 +58,7 @@ class SyntheticSuite:
     n_snapshots: int = 20
     n_stars: int = 300_000
     seed: int
+    clumpiness: float | tuple = 1.0
     _records: dict[int, Recorder] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __post_init__(self):
@@ -66,6 +72,7 @@ class SyntheticSuite:
             raise TypeError(f"seed must be an integer, got {self.seed!r}")
         if self.seed < 0:
             raise ValueError(f"seed must not be negative, got {self.seed}")
+        object.__setattr__(self, "clumpiness", _factors(self.clumpiness))
 
     def __len__(self) -> int:
         return self.n_galaxies
@@ -76,7 +83,11 @@ class SyntheticSuite:
         if not 0 <= i < self.n_galaxies:
             raise IndexError(f"the suite has galaxies 0 to {self.n_galaxies - 1}, got {i}")
         rng = np.random.default_rng([int(self.seed), int(i)])
-        return SyntheticGalaxy(name=f"synthetic {self.seed}-{i}", rng=rng, n_snapshots=self.n_snapshots, n_stars=self.n_stars)
+        low, high = np.log(self.clumpiness)
+        # a generator of its own, so that the galaxy is the same but for its clumps
+        factor = np.exp(np.random.default_rng([int(self.seed), int(i), 1]).uniform(low, high))
+        name = f"synthetic {self.seed}-{i}"
+        return SyntheticGalaxy(name=name, rng=rng, n_snapshots=self.n_snapshots, n_stars=self.n_stars, clumpiness=float(factor))
 
     def galaxy(self, i: int) -> Iterator[Snapshot]:
         """Snapshots of a galaxy, made one at a time in time order.
@@ -146,3 +157,15 @@ class SyntheticSuite:
             for _ in self.galaxy(i):
                 pass
         return self._records[int(i)]
+
+
+def _factors(value):
+    """Lower and upper limit of the factor on the births of clumps."""
+    wrong = f"clumpiness must be a factor such as 1, or two such as (1, 4), between {_FACTORS[0]} and {_FACTORS[1]}, got {value!r}"
+    try:
+        pair = (float(value),) * 2 if np.ndim(value) == 0 else tuple(float(one) for one in value)
+    except (TypeError, ValueError) as exc:
+        raise TypeError(wrong) from exc
+    if len(pair) != 2 or not _FACTORS[0] <= pair[0] <= pair[1] <= _FACTORS[1]:
+        raise ValueError(wrong)
+    return pair
