@@ -147,7 +147,7 @@ def clump_planes(image, x, y, flux, radius, *, index=0.5):
     Parameters
     ----------
     image : `~astroclumps.MultiBandImage`
-        Its point-spread functions are used, as the photometry takes them (`astroclumps.photometry.correction`).
+        Its point-spread functions are used, as the photometry takes them (``astroclumps.photometry.correction``).
     x, y : array_like, shape (n,)
         Pixels.
     flux : array_like, shape (n, band)
