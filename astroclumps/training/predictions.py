@@ -126,7 +126,7 @@ class Predictions:
         return cls(images=images, seed=seeds.pop(), **columns)
 
     def detections(self, n_images, *, threshold=None) -> list:
-        """Detections image by image, as `astroclumps.evaluation` takes them.
+        """Detections image by image, as ``astroclumps.evaluation`` takes them.
 
         Parameters
         ----------
