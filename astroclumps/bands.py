@@ -1,6 +1,7 @@
 """Photometric bands: their curves, pixels, point-spread functions, zeropoints and depths.
 
-The seven bands of the paper (section 3.2) are `CANDELS`, `F814W` is that of COSMOS; `NIRCAM` holds the wide filters of JWST/NIRCam. Curves come from astro-sedpy.
+The seven bands of the paper (section 3.2) are `CANDELS`, `F814W` is that of COSMOS; `NIRCAM` holds the wide filters of JWST/NIRCam.
+Curves come from astro-sedpy.
 
 Examples
 --------

@@ -1,5 +1,7 @@
 """`make_galaxy_set`: from snapshots to a set, with the truth of finder and tracker."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import astropy.units as u
 import numpy as np
 import pytest
@@ -138,6 +140,13 @@ def test_any_number_of_processes_makes_the_same_bytes_and_stopped_runs_go_on(fol
     for i in (0, 1):
         assert galaxy_file(tmp_path, i).read_bytes() == galaxy_file(folder, i).read_bytes()
     assert not list(tmp_path.glob("*.tmp"))
+
+
+def test_any_executor_makes_the_same_bytes_and_is_left_open(folder, tmp_path):
+    with ThreadPoolExecutor(1) as pool:
+        made = make_galaxy_set(tmp_path, PlantedGalaxies(2), seed=5, finder=FINDER, all_cameras=True, galaxies=[0], executor=pool)
+        assert pool.submit(len, made).result() == 57
+    assert galaxy_file(tmp_path, 0).read_bytes() == galaxy_file(folder, 0).read_bytes()
 
 
 def test_another_recipe_is_refused(folder):

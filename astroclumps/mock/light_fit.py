@@ -69,9 +69,9 @@ def fit_light(image, *, noise, psf_fwhm, pixel_scale=0.06, electrons_per_unit=No
     Returns
     -------
     `LightFit`
-        ``success`` is False where it did not converge in 40 steps, or ended at a Sersic index of 0.2 or 8 (van der Wel et al. 2012), an axis ratio of 0.05, a
-        half-light radius below half a pixel or above the image's side, or a centre farther from the middle of the image than a
-        quarter of its side.
+        ``success`` is False where it did not converge in 40 steps, or ended at a Sersic index of 0.2 or 8 (van der Wel et al. 2012), an
+        axis ratio of 0.05, a half-light radius below half a pixel or above the image's side, or a centre farther from the middle of the
+        image than a quarter of its side.
 
     Raises
     ------

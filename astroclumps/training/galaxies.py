@@ -3,7 +3,8 @@
 import logging
 import os
 import time
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import Executor, ProcessPoolExecutor, as_completed
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +21,9 @@ _SEEN = 10.5  # of 19 cameras, those whose images are kept, about
 _SECONDS = 4.0, 2.5  # a snapshot with 300,000 stars: making, finding and tracking it; imaging it
 
 
-def make_galaxy_set(folder, source, *, seed, n_jobs=1, galaxies=None, progress=False, **settings) -> GalaxySet:
+def make_galaxy_set(
+    folder, source, *, seed, n_jobs=1, executor: Executor | None = None, galaxies=None, progress=False, **settings
+) -> GalaxySet:  # fmt: skip
     """Make mock images of simulated galaxies with the truth of finder and tracker.
 
     Galaxies whose file is there are kept, so that an interrupted call goes on where it stopped. The same seed gives the same bytes, with
@@ -37,6 +40,9 @@ def make_galaxy_set(folder, source, *, seed, n_jobs=1, galaxies=None, progress=F
         Of cameras, redshifts, point-spread functions, skies and dust; the source has its own.
     n_jobs : int, default 1
         Processes; each works on one galaxy at a time, in one thread where there are several.
+    executor : `concurrent.futures.Executor`, optional
+        Does the galaxies instead of ``n_jobs`` processes, such as a dask cluster's ``Client.get_executor()``; its workers see the same
+        folder. It is not shut down. The bytes are the same.
     galaxies : sequence of int, optional
         Make only these. Default: all.
     progress : bool, default False
@@ -64,20 +70,22 @@ def make_galaxy_set(folder, source, *, seed, n_jobs=1, galaxies=None, progress=F
     _check_recipe(folder, source, images)
     missing = [i for i in wanted if not galaxy_file(folder, i).exists()]
     log.info("%s", estimate(source, images, galaxies=missing, n_jobs=n_jobs))
-    if n_jobs == 1:
+    if n_jobs == 1 and executor is None:
         bar = _bar(len(missing), progress)
         for i in missing:
             _done(_make(folder, source, images, i), bar)
         bar.close()
     elif missing:
-        with ProcessPoolExecutor(min(n_jobs, len(missing)), initializer=_one_thread) as pool:
+        own = executor is None
+        with ProcessPoolExecutor(min(n_jobs, len(missing)), initializer=_one_thread) if own else nullcontext(executor) as pool:
             jobs = [pool.submit(_make, folder, source, images, i) for i in missing]
             bar = _bar(len(missing), progress)  # after the processes are made, for it has a thread of its own
             try:
                 for job in as_completed(jobs):
                     _done(job.result(), bar)
             except BaseException:
-                pool.shutdown(cancel_futures=True)
+                for job in jobs:
+                    job.cancel()
                 raise
             bar.close()
     return GalaxySet(folder, galaxies=wanted)
