@@ -164,7 +164,7 @@ def test_validate_checks_bands_it_was_not_told_of():
 
 def test_validate_leaves_unknown_bands_to_the_user():
     table = make_clumps("measured", names=["F160W"])
-    table["flux_f814w"] = [1.0, 2.0, 3.0]
+    table["flux_f475w"] = [1.0, 2.0, 3.0]
     catalog.validate(table, "measured", who="me", bands=["F160W"])
 
 

@@ -155,7 +155,8 @@ def test_synthetic_discs_are_those_of_methods_1():
 
 def test_synthetic_clumps_are_those_of_methods_1():
     assert synthetic_clumps._MASSES == (10**6.5, 10**9.5)
-    assert -2 < synthetic_clumps._SLOPE < -1.5  # slightly shallower than -2
+    # a power law; the input is shallower than METHODS 1, so that what is found (docs/tables/synthetic_populations.csv) is near -2
+    assert -2 < synthetic_clumps._SLOPE < -1
     assert 0.03 <= synthetic_clumps._EFFICIENCY[0] <= 0.04  # a free-fall time
 
 

@@ -111,7 +111,7 @@ class Dust:
     >>> from astroclumps.mock.dust import Dust
     >>> dust = Dust(curve="smc")
     >>> dust.reddening(["F606W", "F160W"], 2.0).round(1)
-    array([3.4, 1.1])
+    array([3.5, 1.1])
     """
 
     dust_to_metals: float = 0.4
