@@ -95,8 +95,10 @@ def _mapped(function, first, chunks, n_jobs, progress, label):
     def bar(iterable, total):
         if not progress:
             return iterable
-        from tqdm import tqdm
-
+        try:
+            from tqdm import tqdm
+        except ImportError:  # it comes with the extra ml; a detector may need none
+            return iterable
         return tqdm(iterable, total=total, desc=label)
 
     n = len(chunks)
