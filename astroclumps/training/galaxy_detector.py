@@ -10,11 +10,13 @@ from astroclumps.detection.sources import extract
 from astroclumps.detection.stretch import stretch
 
 from .augment import Augmentation
-from .detector import FLOORS
 from .loop import TrainingLoop
 from .ranking import rank
 
-__all__ = ["MASSIVE", "GalaxyBatches", "GalaxyValidation", "probability_maps", "train_galaxy_detector"]
+__all__ = ["GALAXY_FLOORS", "MASSIVE", "GalaxyBatches", "GalaxyValidation", "probability_maps", "train_galaxy_detector"]
+
+GALAXY_FLOORS = (0.01, 0.03, 0.1)
+"""Pixel floors that are tried; crowded discs want a lower one than Sersic mocks."""
 
 MASSIVE = 10**7.5
 """Least baryonic mass in Msun of the clumps that the completeness is counted for (METHODS 3)."""
@@ -131,7 +133,7 @@ class GalaxyValidation:
     def choose(self, maps):
         """Floor with the largest area, the threshold that balances purity and completeness, and what they reach."""
         best, ranking = {"area": -1.0}, None
-        for floor in FLOORS:
+        for floor in GALAXY_FLOORS:
             one = self.ranking(maps, floor=floor)
             if one.area > best["area"]:
                 best, ranking = {"floor": floor, "area": one.area}, one
