@@ -33,6 +33,25 @@ def test_squares_counted_by_hand(tmp_path):
     assert counted.numbers(min_mass=5e7)["completeness"][0] == 0
 
 
+def test_cut_for_a_true_detection_rate(tmp_path):
+    # squares with clumps: (0, 0), (1, 0), (3, 3); detections by score: a hit, a miss, two hits, of which one shares its square
+    images = hand_made(tmp_path, [[(2, 2, 1e8), (14, 5, 1e8), (35, 35, 1e8)]])
+    counted = squares(images, [([2, 25, 35, 36, 14], [2, 25, 35, 36, 5], [0.9, 0.8, 0.7, 0.6, 0.5])])
+    assert counted.cut_at_true_detection(0.9) == 0.9  # 1 of 1; then 1 of 2, 2 of 3, 3 of 4
+    assert counted.cut_at_true_detection(0.75) == 0.5
+    assert counted.cut_at_true_detection(0.7) == 0.5
+    for rate in (0.6, 0.75):
+        assert counted.numbers(cut=counted.cut_at_true_detection(rate))["true_detection"][0] >= rate
+    assert squares(images, [([25], [25], [0.9])]).cut_at_true_detection(0.9) == np.inf
+    assert squares(images, [NOTHING]).cut_at_true_detection(0.9) == np.inf
+
+
+def test_equal_scores_stay_together_at_a_true_detection_rate(tmp_path):
+    images = hand_made(tmp_path, [[(2, 2, 1e8), (35, 35, 1e8)]])
+    counted = squares(images, [([2, 35, 25], [2, 35, 25], [0.9, 0.5, 0.5])])
+    assert counted.cut_at_true_detection(0.9) == 0.9
+
+
 def test_partial_squares_are_left_out(tmp_path):
     images = hand_made(tmp_path, [[(38, 38, 1e8), (5, 5, 1e8)]])  # 40 px: 5 squares of 6... 6 of 6 px reach to 36
     counted = squares(images, [([38], [38], [1])], size=6)

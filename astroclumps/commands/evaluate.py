@@ -271,15 +271,19 @@ class _Job:
         lines = [
             f"{len(self.galaxy_set)} images of {len(self.scores['set']['galaxies'])} galaxies; errors drawn by "
             f"{self.scores['set']['errors_drawn_by']}; one to one within 3 px, clumps above 10^{self.args.min_mass:g} Msun",
-            f"\n{'':34s} {'completeness':>14s} {'purity':>14s} {'an image':>9s} {'at equal number':>16s} {'AP':>7s} {'10 px squares':>15s}",
+            f"\n{'':34s} {'completeness':>14s} {'purity':>14s} {'an image':>9s} {'at equal number':>16s} {'AP':>7s} {'10 px squares':>15s} "
+            f"{f'at {self.args.purity:g}: 10, 8 px (an image)':>28s}",
         ]
         for name, one in self.scores["detectors"].items():
             own, equal, square = one["own"], one["equal_number"], one["squares"].get("10")
             tiles = square["own"][str(self.policy)] if square else None
+            pure = [part["equal_purity"] for size, part in one["squares"].items() if size in ("10", "8")][::-1]
+            shares = ", ".join(f"{part['completeness'][0]:.2f}" for part in pure)
             lines.append(
                 f"{name:34s} {_pm(own['completeness']):>14s} {_pm(own['purity']):>14s} {own['detections_per_image'][0]:9.2f} "
                 f"{_pm(equal['completeness']):>16s} {one['average_precision'][0]:7.3f} "
                 + (f"{tiles['completeness'][0]:.2f} / {tiles['true_detection'][0]:.2f}" if tiles else "").rjust(15)
+                + (f"{shares} ({pure[0]['detections_per_image'][0]:.1f})" if pure else "").rjust(29)
             )
         scores = self.scores.get("classifier", {}).get("all", {})
         if "roc_auc" in scores:

@@ -58,7 +58,8 @@ def compare(
     cuts : dict, optional
         Name -> the detector's own cut on its score; those that are not named keep all.
     purity : float, default 0.9
-        At which all are compared (the lowest cut with at least so much; see `OneToOne.cut_at_purity`).
+        At which all are compared (the lowest cut with at least so much; see `OneToOne.cut_at_purity`); in squares it is the true
+        detection rate (`Squares.cut_at_true_detection`).
     sizes : sequence of int
         Sides of the squares in pixels.
     sf_zlc : {'all', 'none'} or float, default 'all'
@@ -115,6 +116,7 @@ def compare(
             scores[name]["squares"][str(size)] = {
                 "own": {str(policy): counted.numbers(policy=policy, min_mass=min_mass, cut=cuts[name]) for policy in policies},
                 "equal_number": counted.numbers(policy=sf_zlc, min_mass=min_mass, cut=equal_cut),
+                "equal_purity": counted.numbers(policy=sf_zlc, min_mass=min_mass, cut=counted.cut_at_true_detection(purity, policy=sf_zlc)),
             }
             _square_tables(tables, counted, name, size, policies, cuts[name])
             if name == first:
@@ -162,7 +164,9 @@ def _score_table(scores, sizes, policy):
         row["average_precision"], row["average_precision_error"] = one["average_precision"]
         for size in sizes:
             counted = one["squares"][str(size)]
-            for label, numbers in (("", counted["own"][policy]), ("equal_number_", counted["equal_number"])):
+            for label, numbers in (
+                ("", counted["own"][policy]), ("equal_number_", counted["equal_number"]), ("equal_purity_", counted["equal_purity"])
+            ):  # fmt: skip
                 for key in ("completeness", "true_detection", "detections_per_image"):
                     row[f"{label}squares_{size}_{key}"], row[f"{label}squares_{size}_{key}_error"] = numbers[key]
         rows.append(row)

@@ -119,6 +119,31 @@ class Squares:
             "cut": float(cut),
         }
 
+    def cut_at_true_detection(self, rate=0.9, *, policy="all"):
+        """Lowest score at which so many of the squares with a detection hold a positive, as the paper's detector has it (section 4.1).
+
+        Parameters
+        ----------
+        rate : float, default 0.9
+            True detection rate.
+        policy : optional
+            As in `numbers`.
+
+        Returns
+        -------
+        cut : float
+            inf where no cut has so high a rate.
+        """
+        tile, score = self._detection_tile, self._flat.score
+        best = np.full(len(self.image), -np.inf)
+        np.maximum.at(best, tile[tile >= 0], score[tile >= 0])
+        lit = np.flatnonzero(np.bincount(tile[tile >= 0], minlength=len(self.image)))
+        order = lit[np.argsort(-best[lit], kind="stable")]
+        share = np.cumsum(self.n_positives[policy][order] > 0) / np.arange(1, len(order) + 1)
+        last = np.append(best[order][1:] < best[order][:-1], True)[: len(order)]  # equal scores stay together
+        enough = np.flatnonzero((share >= rate) & last)
+        return float(best[order[enough[-1]]]) if len(enough) else float("inf")
+
     def completeness_by_mass(self, *, quantity="mass", policy="all", edges=MASS_EDGES, cut=-np.inf):
         """Completeness against the mass in a square (Fig. 6).
 
