@@ -99,6 +99,19 @@ def test_a_detector_that_is_run_here(folder, tmp_path, capsys):
 
 
 @pytest.mark.needs_torch
+def test_weights_of_one_file_name_are_told_apart(folder, tmp_path):
+    from astroclumps import weights
+
+    for name in "ab":
+        (tmp_path / name).mkdir()
+    files = [weights.export("default", tmp_path / name / "fold-0.safetensors", kind="unet") for name in "ab"]
+    args = ["evaluate", "--data", folder, "--weights", *files, "-o", tmp_path / "out", "--galaxies", "1", "--snapshots", "0-0", "--no-peers"]
+    assert main([str(arg) for arg in [*args, "--no-classifier", "--draws", 10, "--quiet"]]) == 0
+    names = list(json.loads((tmp_path / "out" / "scores.json").read_text())["detectors"])[:2]
+    assert names == [f"unet {file}" for file in files]
+
+
+@pytest.mark.needs_torch
 def test_controls_of_a_classifier(folder, predictions, tmp_path):
     args = ["evaluate", "--data", folder, "--predictions", predictions, "-o", tmp_path, "--no-peers", "--classifier-weights", "default"]
     assert main([str(arg) for arg in [*args, "--draws", 10, "--quiet", "--stamps", 30]]) == 0

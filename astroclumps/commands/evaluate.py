@@ -131,12 +131,14 @@ class _Job:
         from ..evaluation.finders import PluginFinder, peer_finders
         from ..evaluation.images import detect_images
 
-        finders = {}
+        finders, given = {}, self.args.weights or ([] if self.predictions is not None else [None])
         if self.predictions is not None:
             self._take_predictions()
-        for weights in self.args.weights or ([] if self.predictions is not None else [None]):
+        stems = [None if weights is None else Path(weights).stem for weights in given]
+        for weights, stem in zip(given, stems, strict=True):
             options = {} if weights is None else {"weights": weights}
-            name = self.args.detector if weights is None else f"{self.args.detector} {Path(weights).stem}"
+            told = stem if stems.count(stem) == 1 else weights  # files of one name in several folders
+            name = self.args.detector if weights is None else f"{self.args.detector} {told}"
             finders[name] = PluginFinder(self.args.detector, options)
         finders |= {} if self.args.no_peers else peer_finders()
         for name, find in finders.items():
