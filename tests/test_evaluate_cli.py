@@ -105,8 +105,8 @@ def test_weights_of_one_file_name_are_told_apart(folder, tmp_path):
     for name in "ab":
         (tmp_path / name).mkdir()
     files = [weights.export("default", tmp_path / name / "fold-0.safetensors", kind="unet") for name in "ab"]
-    args = ["evaluate", "--data", folder, "--weights", *files, "-o", tmp_path / "out", "--galaxies", "1", "--snapshots", "0-0", "--no-peers"]
-    assert main([str(arg) for arg in [*args, "--no-classifier", "--draws", 10, "--quiet"]]) == 0
+    args = ["evaluate", "--data", folder, "--weights", *files, "-o", tmp_path / "out", "--galaxies", "1", "--snapshots", "0-0"]
+    assert main([str(arg) for arg in [*args, "--no-peers", "--no-classifier", "--draws", 10, "--quiet"]]) == 0
     names = list(json.loads((tmp_path / "out" / "scores.json").read_text())["detectors"])[:2]
     assert names == [f"unet {file}" for file in files]
 

@@ -151,8 +151,7 @@ class _Job:
     def _take_predictions(self):
         """Held-out detections; scores are moved in the logit so that the threshold of every fold is one half."""
         rows = self.predictions.rows(len(self.whole), threshold=0)
-        score, threshold = (np.clip(v, 1e-9, 1 - 1e-9) for v in (self.predictions.score, self.predictions.threshold))
-        moved = 1 / (1 + (1 - score) / score * threshold / (1 - threshold))
+        moved = self.predictions.level_score
         mine = [rows[i] for i in self.numbers]
         self.held_out = [(self.predictions.x[r], self.predictions.y[r], moved[r]) for r in mine]
         self.detections[_HELD_OUT] = [self.held_out[k] for k in self.compared]

@@ -73,6 +73,21 @@ class Predictions:
     def __len__(self):
         return len(self.x)
 
+    @property
+    def level_score(self):
+        """Scores moved in the logit so that the threshold of every row is one half: those of several folds can be put in one order.
+
+        Examples
+        --------
+        >>> from astroclumps.training.predictions import Predictions
+        >>> one = Predictions(image=[0, 0], galaxy=[0, 0], index=[0, 0], x=[1, 2], y=[4, 5], score=[0.8, 0.2], threshold=[0.8, 0.5],
+        ...                   images=[0], galaxies=[0], seed=7)
+        >>> one.level_score.round(3).tolist()
+        [0.5, 0.2]
+        """
+        score, threshold = (np.clip(values, 1e-9, 1 - 1e-9) for values in (self.score, self.threshold))
+        return 1 / (1 + (1 - score) / score * threshold / (1 - threshold))
+
     def save(self, path):
         """Write to an npz file; the same rows give the same bytes."""
         path = Path(path)

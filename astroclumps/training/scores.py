@@ -4,6 +4,9 @@ import numpy as np
 
 __all__ = ["held_out_scores"]
 
+_HALF = 0.5
+"""Threshold of every fold in `Predictions.level_score`."""
+
 
 def held_out_scores(galaxies, predictions, *, kind, policy="all", n_draws=200, seed=0) -> dict:
     """What the predictions of the folds reach, as model cards hold it.
@@ -26,10 +29,13 @@ def held_out_scores(galaxies, predictions, *, kind, policy="all", n_draws=200, s
     -------
     scores : dict
         Name -> (value, error), and numbers. ``'unet'``: ``completeness_10px``, ``completeness_8px`` and ``true_detection_10px``,
-        ``true_detection_8px`` of squares above 10^7.5 Msun (`astroclumps.evaluation.squares`); ``completeness_3px``, ``purity_3px``
-        (`astroclumps.evaluation.one_to_one`); ``detections_per_image``. ``'cnn'``: ``balanced_completeness``, ``balanced_precision``,
-        ``precision_at_recall_80`` (natural mix), ``roc_auc``, ``mass_alone_auc``; ``expected_calibration_error`` of ``p_long`` corrected
-        from the balanced mix (`astroclumps.longevity.calibration.correct_mix`) to ``share_long_lived``, that of the whole set.
+        ``true_detection_8px`` of squares above 10^7.5 Msun (`astroclumps.evaluation.squares`); ``completeness_3px``, ``purity_3px``,
+        ``average_precision_3px`` (`astroclumps.evaluation.one_to_one`); ``detections_per_image``; ``completeness_10px_at_90``,
+        ``completeness_8px_at_90`` and ``detections_per_image_at_90`` with the threshold that gives a true detection rate of 0.9 in squares
+        of that size (the number of detections is that of 10 pixels), as the paper has it. ``'cnn'``: ``balanced_completeness``,
+        ``balanced_precision``, ``precision_at_recall_80`` (natural mix), ``roc_auc``, ``mass_alone_auc``; ``expected_calibration_error`` of
+        ``p_long`` corrected from the balanced mix (`astroclumps.longevity.calibration.correct_mix`) to ``share_long_lived``, that of the
+        whole set.
 
     Examples
     --------
@@ -42,9 +48,9 @@ def held_out_scores(galaxies, predictions, *, kind, policy="all", n_draws=200, s
     if kind not in ("unet", "cnn"):
         raise ValueError(f"kind must be 'unet' or 'cnn', got {kind!r}")
     images = np.sort(predictions.images)
-    rows = predictions.rows(len(galaxies))
-    rows = [rows[i] for i in images]
-    detections = [(predictions.x[r], predictions.y[r], predictions.score[r]) for r in rows]
+    rows = predictions.rows(len(galaxies), threshold=0 if kind == "unet" else None)
+    rows, score = [rows[i] for i in images], predictions.level_score
+    detections = [(predictions.x[r], predictions.y[r], score[r]) for r in rows]
     searched = galaxies if len(images) == len(galaxies) else galaxies.subset(images)
     out = {"n_images": len(images), "n_galaxies": len(np.unique(searched.galaxy))}
     if kind == "unet":
@@ -57,15 +63,22 @@ def _detector(galaxies, detections, policy, n_draws, seed):
     from astroclumps.evaluation.squares import squares
     from astroclumps.evaluation.truth import gather
 
-    truth, out = gather(galaxies, policies=(policy,)), {}
-    for size in (10, 8):
-        numbers = squares(galaxies, detections, size=size, policies=(policy,), n_draws=n_draws, seed=seed, truth=truth).numbers(
-            policy=policy
-        )
+    truth, out, at_90 = gather(galaxies, policies=(policy,)), {}, {}
+    for size in (8, 10):
+        counted = squares(galaxies, detections, size=size, policies=(policy,), n_draws=n_draws, seed=seed, truth=truth)
+        numbers = counted.numbers(policy=policy, cut=_HALF)
         out[f"completeness_{size}px"], out[f"true_detection_{size}px"] = numbers["completeness"], numbers["true_detection"]
-    matched = one_to_one(galaxies, detections, sf_zlc=policy, n_draws=n_draws, seed=seed).numbers()
-    out["completeness_3px"], out["purity_3px"] = matched["completeness"], matched["purity"]
-    return {**out, "detections_per_image": matched["detections_per_image"]}
+        numbers = counted.numbers(policy=policy, cut=counted.cut_at_true_detection(0.9, policy=policy))
+        at_90[f"completeness_{size}px_at_90"], at_90["detections_per_image_at_90"] = (
+            numbers["completeness"],
+            numbers["detections_per_image"],
+        )
+    matched = one_to_one(galaxies, detections, sf_zlc=policy, n_draws=n_draws, seed=seed)
+    numbers = matched.numbers(cut=_HALF)
+    out["completeness_3px"], out["purity_3px"] = numbers["completeness"], numbers["purity"]
+    return {
+        **out, "detections_per_image": numbers["detections_per_image"], **at_90, "average_precision_3px": matched.average_precision()
+    }  # fmt: skip
 
 
 def _classifier(galaxies, detections, p_long, n_draws, seed):
