@@ -9,6 +9,7 @@ from galaxy_sets import write_galaxy_set
 
 from astroclumps import plotting
 from astroclumps.cli import main
+from astroclumps.commands import evaluate
 from astroclumps.evaluation.finders import Peer, PluginFinder, peer_finders
 from astroclumps.evaluation.images import detect_images, image_of, sample_of
 from astroclumps.training.galaxy_set import GalaxySet
@@ -90,12 +91,17 @@ def test_figures_can_be_made_again_from_the_tables(done, tmp_path):
 
 
 def test_a_detector_that_is_run_here(folder, tmp_path, capsys):
-    args = ["evaluate", "--data", folder, "--detector", "contrast", "-o", tmp_path, "--galaxies", "1", "--snapshots", "0-0", "--no-peers"]
+    args = ["evaluate", "--data", folder, "--detector", "contrast", "-o", tmp_path, "--galaxies", "1", "--snapshots", "0-0,7", "--no-peers"]
     assert main([str(arg) for arg in [*args, "--no-classifier", "--draws", 10]]) == 0
     scores = json.loads((tmp_path / "scores.json").read_text())
     assert (scores["set"]["images_compared"], scores["set"]["errors_drawn_by"]) == (2, "track")
     assert list(scores["detectors"]) == ["contrast", "random points", "a dot in every lit square"]
     assert "2 images of 1 galaxies" in capsys.readouterr().out
+
+
+def test_lists_of_snapshots():
+    assert evaluate._ranges("7") == [(7, 7)]
+    assert evaluate._ranges("1-3,7,9-9") == [(1, 3), (7, 7), (9, 9)]
 
 
 @pytest.mark.needs_torch

@@ -38,7 +38,7 @@ def add_parser(commands):
     what.add_argument("--no-classifier", action="store_true", help="leave the classifier out")
     images = parser.add_argument_group("images")
     images.add_argument("--galaxies", nargs="+", type=int, metavar="G", help="only these galaxies of the set")
-    images.add_argument("--snapshots", metavar="FIRST-LAST", help="only these snapshots, such as 10-19")
+    images.add_argument("--snapshots", metavar="LIST", help="only these snapshots, such as 10-19 or 11,15,19")
     images.add_argument("--images", type=int, metavar="N", help="compare on N images, a seeded choice with equal shares of all galaxies")
     scores = parser.add_argument_group("scores")
     scores.add_argument("--sf-zlc", default="all", metavar="POLICY", help="zero-lifetime clumps to find: all, none, 1e-3 (default: all)")
@@ -115,9 +115,9 @@ class _Job:
         if self.args.galaxies:
             keep &= np.isin(self.whole.galaxy, self.args.galaxies)
         if self.args.snapshots:
-            first, _, last = self.args.snapshots.partition("-")
-            first, last = (int(_number(part, "--snapshots")) for part in (first, last or first))
-            keep &= (self.whole.snapshot >= first) & (self.whole.snapshot <= last)
+            keep &= np.any(
+                [(self.whole.snapshot >= first) & (self.whole.snapshot <= last) for first, last in _ranges(self.args.snapshots)], axis=0
+            )
         if not keep.any():
             raise ValueError(f"no image of {self.args.data} is left to score; look at --predictions, --galaxies and --snapshots")
         return np.flatnonzero(keep)
@@ -292,6 +292,12 @@ class _Job:
             for key in ("balanced_completeness", "balanced_precision", "precision_at_recall_80", "balanced_calibration_error", "roc_auc"):
                 lines.append(f"  {key.replace('_', ' '):28s} {_pm(scores[key])}")
         return "\n".join(lines)
+
+
+def _ranges(text):
+    """First and last of each part of a list such as 1-3,7."""
+    ends = [(first, last or first) for first, _, last in (part.partition("-") for part in text.split(","))]
+    return [tuple(_number(end, "--snapshots") for end in pair) for pair in ends]
 
 
 def _number(text, option):
