@@ -1,0 +1,91 @@
+"""Do slopes and transition masses come back from populations that are known?
+
+Run ``OMP_NUM_THREADS=1 python benchmarks/bench_population.py`` (some minutes; ``--populations`` changes how many are drawn). For each case
+and number of clumps it prints the mean bias, the scatter over populations, the mean error that is quoted, the bias over the error, and how
+often the 68% interval holds the truth. It fails where the bias is above 0.25 of an error beyond its own noise, or a coverage not 60-76%.
+"""
+
+import argparse
+import math
+import sys
+
+import astropy.units as u
+import numpy as np
+
+from astroclumps.population.power_law import draw_power_law, fit_power_law
+
+LOW, HIGH = 10**7.5 * u.Msun, 1e10 * u.Msun
+NUMBERS = (200, 2000, 20000)
+SLOPES = (-1.86, -2.87)  # dN/dM: what the paper's -0.86 and -1.87 are, if its axis is dN/dlogM
+NOISE = 0.3  # dex
+PART, TOLERATED = (0.60, 0.76), 0.25
+
+
+def completeness(mass):
+    """Half of the clumps of 1e8 Msun are found."""
+    return 1 / (1 + (mass.to_value(u.Msun) / 1e8) ** -1.5)
+
+
+def plain(n, slope, rng):
+    return fit_power_law(draw_power_law(n, slope=slope, low=LOW, high=HIGH, seed=rng), low=LOW, high=HIGH)
+
+
+def endless(n, slope, rng):
+    return fit_power_law(draw_power_law(n, slope=slope, low=LOW, seed=rng), low=LOW)
+
+
+def incomplete(n, slope, rng):
+    mass = draw_power_law(6 * n, slope=slope, low=LOW, high=HIGH, seed=rng)
+    found = mass[rng.random(len(mass)) < completeness(mass)][:n]
+    return fit_power_law(found, low=LOW, high=HIGH, completeness=completeness)
+
+
+def uncertain(n, slope, rng):
+    """Masses with errors; clumps below the limits scatter in and those inside scatter out."""
+    mass = draw_power_law(math.ceil(n * 10 ** (-(slope + 1))), slope=slope, low=LOW / 10, seed=rng)
+    seen = np.log10(mass.value) + rng.normal(0, NOISE, len(mass))
+    near = seen > np.log10(LOW.value) - 4 * NOISE
+    draws = seen[near, None] + rng.normal(0, NOISE, (near.sum(), 100))
+    return fit_power_law(10**draws * u.Msun, low=LOW, high=HIGH)
+
+
+CASES = {"to 1e10 Msun": plain, "no upper limit": endless, "half found at 1e8": incomplete, f"{NOISE} dex, 100 draws": uncertain}
+
+
+def recovery(case, n, slope, populations, seed=0):
+    """Mean bias, scatter, mean error and coverage of the slopes of many populations."""
+    rng = np.random.default_rng([seed, n])
+    fits = [case(n, slope, rng) for _ in range(populations)]
+    slopes = np.array([fit.slope for fit in fits])
+    held = np.mean([fit.lower <= slope <= fit.upper for fit in fits])
+    return slopes.mean() - slope, slopes.std(ddof=1), np.mean([fit.error for fit in fits]), held
+
+
+def report_slopes(populations):
+    """Print the recovery of slopes; returns what is out of bounds."""
+    wrong = []
+    print(f"{'case':22s} {'slope':>6s} {'clumps':>6s} {'n':>4s} {'bias':>8s} {'scatter':>8s} {'error':>8s} {'bias/err':>8s} {'68%':>6s}")
+    for name, case in CASES.items():
+        for slope in SLOPES:
+            for n in NUMBERS:
+                if case is uncertain and (n > 2000 or slope < -2):
+                    continue  # a steep law brings ten to a hundred times as many clumps from below the limit
+                times = populations if case is not uncertain or n < 2000 else max(populations // 4, 50)
+                bias, scatter, error, held = recovery(case, n, slope, times)
+                print(f"{name:22s} {slope:6.2f} {n:6d} {times:4d} {bias:8.4f} {scatter:8.4f} {error:8.4f} {bias / error:8.2f} {held:6.1%}")
+                noise = math.sqrt(0.68 * 0.32 / times)
+                if abs(bias) > (TOLERATED + 3 / math.sqrt(times)) * error or not PART[0] - 2 * noise < held < PART[1] + 2 * noise:
+                    wrong.append(f"{name}, slope {slope}, {n} clumps")
+    return wrong
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--populations", type=int, default=400)
+    wrong = report_slopes(parser.parse_args().populations)
+    print("out of bounds: " + ("; ".join(wrong) or "none"))
+    return bool(wrong)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
