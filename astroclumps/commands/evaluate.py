@@ -46,6 +46,9 @@ def add_parser(commands):
     scores.add_argument("--purity", type=float, default=0.9, metavar="P", help="at which detectors are compared (default: 0.9)")
     scores.add_argument("--by", default="auto", choices=("auto", "galaxy", "snapshot", "track"), help="what errors draw (default: auto)")
     scores.add_argument("--draws", type=int, default=200, metavar="N", help="of the bootstrap (default: 200)")
+    scores.add_argument(
+        "--region", type=int, default=10, metavar="PX", help="side of the square whose clumps make the class of a detection (default: 10)"
+    )  # fmt: skip
     scores.add_argument("--no-peers", action="store_true", help="leave the classical finders out")
     scores.add_argument("--stamps", type=int, default=4000, metavar="N", help="at most so many in the controls (default: 4000)")
     parser.add_argument("--seed", type=int, default=0, metavar="S", help="of noise, choice of images, nulls and bootstrap (default: 0)")
@@ -194,13 +197,15 @@ class _Job:
     def _classify(self, first):
         from ..evaluation.classifier_report import classifier_report, control_report
         from ..evaluation.images import classify_images
+        from ..longevity.stamps import STAMP
 
         args, galaxy_set, found = self.args, self.galaxy_set, self.detections[first]
         if self.p_long is not None:  # nothing need be run, so that all images are used
             galaxy_set, found = self.whole.subset(self.numbers), self.held_out
         keep = [np.asarray(one[2]) >= self.cuts[first] for one in found]
         kept = [tuple(part[k] for part in one) for one, k in zip(found, keep, strict=True)]
-        options = {"by": "track" if args.by in ("snapshot", "track") else args.by, "n_draws": args.draws, "seed": args.seed}
+        by = "track" if args.by in ("snapshot", "track") else args.by
+        options = {"by": by, "n_draws": args.draws, "seed": args.seed, "region": args.region}
         classifier = None
         if args.classifier_weights or self.predictions is None:
             from ..longevity.classifier import LongevityClassifier
@@ -218,6 +223,8 @@ class _Job:
             return
         self.scores["classifier"], tables = classifier_report(galaxy_set, kept, p_long, **options)
         self.tables |= tables
+        if args.region != STAMP:  # the paper's classes beside these
+            self.scores["classifier"]["paper_stamps"] = classifier_report(galaxy_set, kept, p_long, **options | {"region": STAMP})[0]["all"]
         if classifier is not None:
             self._say("controls of the classifier ...")
             self.scores["controls"], self.tables["bands"] = control_report(

@@ -60,6 +60,7 @@ _ONLY = {
         "sersic": (("--detector", "detector", str, "weights of the U-Net whose detections are classified: name or file"),),
         "fold": (
             ("--size", "size", int, "side in pixels of what the network is shown"),
+            ("--region", "region", int, "side in pixels of the square around a detection whose clumps make its class"),
             ("--shift", "shift", int, "largest shift of a stamp in pixels"),
             ("--batch-size", "batch_size", int, "stamps a step"),
         ),
@@ -154,6 +155,8 @@ def train(args) -> int:
 def release(args) -> int:
     """Write the weights to be shipped."""
     _training("recipes")  # says what is missing
+    from .. import weights
+    from ..longevity.stamps import STAMP
     from ..training.folds import Folds
     from ..training.galaxy_set import GalaxySet
     from ..training.predictions import Predictions
@@ -166,7 +169,8 @@ def release(args) -> int:
     n = len(Folds.from_set(galaxies, **split))
     for kind in ("unet", "cnn"):
         predictions = Predictions.read(*(out / kind / f"predictions-fold-{fold}.npz" for fold in range(n)))
-        scores = held_out_scores(galaxies, predictions, kind=kind)
+        region = weights.card(out / kind / "fold-0.safetensors")["recipe"].get("region", STAMP)
+        scores = held_out_scores(galaxies, predictions, kind=kind, region=region)
         path = make_release(out, galaxies, kind=kind, scores=scores, **version, **split)
         print(
             f"{path}: {', '.join(f'{name} {value[0]:.3f} +- {value[1]:.3f}' for name, value in scores.items() if isinstance(value, tuple))}"

@@ -21,7 +21,7 @@ UNDECIDED = (0.35, 0.65)
 """Probabilities between which a classifier is called undecided (ours)."""
 
 
-def judged_stamps(galaxy_set, detections, p_long, *, band=None):
+def judged_stamps(galaxy_set, detections, p_long, *, band=None, region=10):
     """A row for each detection: what the classifier says, and what is there.
 
     Parameters
@@ -33,6 +33,8 @@ def judged_stamps(galaxy_set, detections, p_long, *, band=None):
         Probability of being long-lived of each detection, one array an image; see `astroclumps.evaluation.images.classify_images`.
     band : str, optional
         Of the magnitude. Default: F160W, else the last.
+    region : int, default 10
+        Side in pixels of the square whose clumps make the class (`~astroclumps.evaluation.stamp_truth.stamp_classes`).
 
     Returns
     -------
@@ -58,17 +60,17 @@ def judged_stamps(galaxy_set, detections, p_long, *, band=None):
         if len(p) != len(x):
             raise ValueError(f"image {i} has {len(x)} detections and {len(p)} probabilities")
         if len(x):
-            parts.append(_rows(galaxy_set, i, x, y, score, p, number))
+            parts.append(_rows(galaxy_set, i, x, y, score, p, number, region))
     if not parts:
-        parts = [_rows(galaxy_set, 0, *[np.zeros(0)] * 4, number)] if len(galaxy_set) else [QTable()]
+        parts = [_rows(galaxy_set, 0, *[np.zeros(0)] * 4, number, region)] if len(galaxy_set) else [QTable()]
     return vstack(parts, metadata_conflicts="silent") if len(parts) > 1 else parts[0]
 
 
-def _rows(galaxy_set, i, x, y, score, p, number):
+def _rows(galaxy_set, i, x, y, score, p, number, region):
     from astroclumps.longevity.stamps import STAMP, cut_stamps
 
     clumps = galaxy_set.clumps(i)
-    made = stamp_classes(clumps, x, y)
+    made = stamp_classes(clumps, x, y, size=region)
     total = np.nansum(cut_stamps(galaxy_set.data[i], x, y), axis=(2, 3), dtype=float)
     noise = np.maximum(np.asarray(galaxy_set.rms[i], dtype=float) * STAMP, 1e-30)
     origin = np.append(clumps["origin"], "")[made["nearest"]]

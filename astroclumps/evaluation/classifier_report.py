@@ -16,12 +16,12 @@ _EDGES = {
 }
 
 
-def classifier_report(galaxy_set, detections, p_long, *, threshold=0.5, by="auto", n_draws=200, seed=0):
+def classifier_report(galaxy_set, detections, p_long, *, threshold=0.5, by="auto", n_draws=200, seed=0, region=10):
     """Scores of the stamps of a set, and tables of their curves.
 
     Parameters
     ----------
-    galaxy_set, detections, p_long
+    galaxy_set, detections, p_long, region
         As in `~astroclumps.evaluation.classification.judged_stamps`.
     threshold, by, n_draws, seed
         As in `~astroclumps.evaluation.classification.classifier_scores`.
@@ -34,7 +34,7 @@ def classifier_report(galaxy_set, detections, p_long, *, threshold=0.5, by="auto
         ``stamps``, ``kinds``, and where both classes are there ``roc``, ``precision_recall``, ``reliability`` (natural, balanced),
         ``p_long_by`` (against mass, magnitude and signal-to-noise).
     """
-    stamps = judged_stamps(galaxy_set, detections, p_long)
+    stamps = judged_stamps(galaxy_set, detections, p_long, region=region)
     options = {"by": by, "n_draws": n_draws, "seed": seed}
     scores = {
         "all": classifier_scores(stamps, threshold=threshold, **options),
@@ -67,12 +67,14 @@ def _thin(table, n=1000):
     return table[np.unique(np.linspace(0, len(table) - 1, n).round().astype(int))]
 
 
-def control_report(galaxy_set, detections, classifier, *, noise_seed, n_stamps=None, threshold=0.5, by="auto", n_draws=200, seed=0):
+def control_report(
+    galaxy_set, detections, classifier, *, noise_seed, n_stamps=None, threshold=0.5, by="auto", n_draws=200, seed=0, region=10
+):
     """What a classifier uses: its scores with scrambled colours, without each band, and its integrated gradients.
 
     Parameters
     ----------
-    galaxy_set, detections
+    galaxy_set, detections, region
         As in `~astroclumps.evaluation.classification.judged_stamps`.
     classifier : object
         Has ``classify(image, clumps)``. Gradients need a `~astroclumps.LongevityClassifier`.
@@ -94,7 +96,7 @@ def control_report(galaxy_set, detections, classifier, *, noise_seed, n_stamps=N
         For each band: scores without it with their drop, and its share in the decisions (`band_attribution`).
     """
     nothing = [np.zeros(len(np.atleast_1d(one[0]))) for one in detections]
-    stamps = judged_stamps(galaxy_set, detections, nothing)
+    stamps = judged_stamps(galaxy_set, detections, nothing, region=region)
     use = np.flatnonzero(np.isin(stamps["label"], ("LLC", "SLC")))
     if n_stamps is not None and n_stamps < len(use):
         use = np.sort(np.random.default_rng(seed).choice(use, n_stamps, replace=False))

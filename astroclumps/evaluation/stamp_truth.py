@@ -26,7 +26,8 @@ def stamp_classes(clumps, x, y, *, size=STAMP, pure=PURE):
     x, y : array_like, shape (n,)
         Detections, pixels.
     size : int, default 10
-        Side of a stamp in pixels (paper section 4.1).
+        Side in pixels of the square whose clumps make the class; the paper's is the stamp (section 4.1). In a crowded galaxy the
+        heaviest clump in a stamp is often not the one that was detected, and a smaller square asks for that one.
     pure : float, default 0.9
         C_0.
 

@@ -19,7 +19,9 @@ class ClumpStamps:
     predictions : `~astroclumps.training.predictions.Predictions`
         Detections by U-Nets that never saw the galaxy; those at or above their threshold are taken.
     size : int, default 10
-        Side in pixels of what the network is shown (paper section 4.1); the class is always that of 10x10.
+        Side in pixels of what the network is shown (paper section 4.1).
+    region : int, default 10
+        Side in pixels of the square whose clumps make the class.
 
     Attributes
     ----------
@@ -33,7 +35,7 @@ class ClumpStamps:
         'SLC' whose heaviest clump lives on in the last snapshot, so that it may yet become long-lived.
     """
 
-    def __init__(self, galaxies, predictions, *, size=STAMP):
+    def __init__(self, galaxies, predictions, *, size=STAMP, region=STAMP):
         self.galaxies, self.size, self.seed = galaxies, int(size), predictions.seed
         self.rows = np.flatnonzero(predictions.score >= predictions.threshold)
         for name in ("image", "galaxy", "x", "y"):
@@ -43,7 +45,7 @@ class ClumpStamps:
         for mine in np.split(order, np.flatnonzero(np.diff(self.image[order])) + 1):
             if len(mine):
                 clumps = galaxies.clumps(self.image[mine[0]])
-                judged = stamp_classes(clumps, self.x[mine], self.y[mine])
+                judged = stamp_classes(clumps, self.x[mine], self.y[mine], size=region)
                 self.label[mine] = judged["label"]
                 self.censored[mine] = (judged["label"] == "SLC") & np.append(clumps["censored"], False)[judged["row"]]
 

@@ -28,8 +28,8 @@ FOLD_CNN = "cnn-synthetic"
 
 
 def train_cnn_fold(
-    out, data, *, fold, start="none", size=STAMP, dropout=0.2, n_steps=8000, batch_size=64, learning_rate=1e-3, every=500, patience=6,
-    shift=1, colour=0.02, blur=0.7, censored=False, scramble=False, n_main=4, n_grouped=4, n_validation=4, seed=0, n_workers=1,
+    out, data, *, fold, start="none", size=STAMP, region=STAMP, dropout=0.2, n_steps=8000, batch_size=64, learning_rate=1e-3, every=500,
+    patience=6, shift=1, colour=0.02, blur=0.7, censored=False, scramble=False, n_main=4, n_grouped=4, n_validation=4, seed=0, n_workers=1,
     progress=False, version="1.0",
 ):  # fmt: skip
     """Train the longevity network of one fold and judge the detections on the galaxies that it never saw.
@@ -50,6 +50,9 @@ def train_cnn_fold(
         Weights to start from, name or file.
     size : int, default 10
         Side in pixels of what the network is shown (paper section 4.1).
+    region : int, default 10
+        Side in pixels of the square around a detection whose clumps make its class. The paper's is the stamp; where clumps are crowded,
+        a smaller one asks for the clump that was detected (`~astroclumps.evaluation.stamp_truth.stamp_classes`).
     dropout : float, default 0.2
     n_steps, batch_size : int
         Length of the schedule; 64 stamps a batch (paper section 3.2.2).
@@ -77,9 +80,9 @@ def train_cnn_fold(
     weights_file, predictions_file, folder = fold_files(out, kind, fold)
     tensors, card = start_weights(start, kind="cnn")
     told = {
-        "fold": fold, "start": "none" if card is None else f"{card['name']} {card['version']}", "size": size, "dropout": dropout,
-        "n_steps": n_steps, "batch_size": batch_size, "learning_rate": learning_rate, "every": every, "patience": patience, "shift": shift,
-        "colour": colour, "blur": blur, "censored": censored, "scramble": scramble, "seed": seed, "held_out": list(folds.held_out(fold)),
+        "fold": fold, "start": "none" if card is None else f"{card['name']} {card['version']}", "size": size, "region": region,
+        "dropout": dropout, "n_steps": n_steps, "batch_size": batch_size, "learning_rate": learning_rate, "every": every,
+        "patience": patience, "shift": shift, "colour": colour, "blur": blur, "censored": censored, "scramble": scramble, "seed": seed, "held_out": list(folds.held_out(fold)),
         "validation": list(folds.validation(fold)), "training": list(folds.training(fold)),
     }  # fmt: skip
     keep_recipe(folder, told)
@@ -92,7 +95,7 @@ def train_cnn_fold(
             f"stamps are cut at the detections of all folds of the U-Net; predictions of {', '.join(map(str, missing))} are missing in "
             f"{fold_files(out, 'unet', 0)[1].parent}: train them first"
         )
-    stamps = ClumpStamps(galaxies, Predictions.read(*(fold_files(out, "unet", k)[1] for k in folds)), size=size)
+    stamps = ClumpStamps(galaxies, Predictions.read(*(fold_files(out, "unet", k)[1] for k in folds)), size=size, region=region)
     index = stamps.of(folds.training(fold), censored=censored)
     batches = StampBatches(stamps, index, batch_size, shift=shift, colour=colour, blur=blur, scramble=scramble)
     log.info("fold %s: %d stamps, %d long-lived; held out %s", fold, len(index), (stamps.label[index] == "LLC").sum(), folds.held_out(fold))

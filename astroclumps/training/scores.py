@@ -8,7 +8,7 @@ _HALF = 0.5
 """Threshold of every fold in `Predictions.level_score`."""
 
 
-def held_out_scores(galaxies, predictions, *, kind, policy="all", n_draws=200, seed=0) -> dict:
+def held_out_scores(galaxies, predictions, *, kind, policy="all", n_draws=200, seed=0, region=10) -> dict:
     """What the predictions of the folds reach, as model cards hold it.
 
     Detections are those at or above the threshold of their own fold. Errors draw whole galaxies.
@@ -24,6 +24,8 @@ def held_out_scores(galaxies, predictions, *, kind, policy="all", n_draws=200, s
         Which zero-lifetime clumps are positives (`GalaxySet.positives`); for ``'unet'``.
     n_draws, seed : int
         Of the bootstrap.
+    region : int, default 10
+        Side in pixels of the square whose clumps make the class of a detection; for ``'cnn'``.
 
     Returns
     -------
@@ -55,7 +57,7 @@ def held_out_scores(galaxies, predictions, *, kind, policy="all", n_draws=200, s
     out = {"n_images": len(images), "n_galaxies": len(np.unique(searched.galaxy))}
     if kind == "unet":
         return out | _detector(searched, detections, policy, n_draws, seed)
-    return out | _classifier(searched, detections, [predictions.p_long[r] for r in rows], n_draws, seed)
+    return out | _classifier(searched, detections, [predictions.p_long[r] for r in rows], n_draws, seed, region)
 
 
 def _detector(galaxies, detections, policy, n_draws, seed):
@@ -81,11 +83,11 @@ def _detector(galaxies, detections, policy, n_draws, seed):
     }  # fmt: skip
 
 
-def _classifier(galaxies, detections, p_long, n_draws, seed):
+def _classifier(galaxies, detections, p_long, n_draws, seed, region):
     from astroclumps.evaluation.classification import classifier_scores, judged_stamps
     from astroclumps.longevity.calibration import correct_mix
 
-    stamps = judged_stamps(galaxies, detections, p_long)
+    stamps = judged_stamps(galaxies, detections, p_long, region=region)
     scores = classifier_scores(stamps, n_draws=n_draws, seed=seed)
     share = scores["n_long"] / max(scores["n_long"] + scores["n_short"], 1)
     out = {"n_stamps": scores["n_long"] + scores["n_short"], "share_long_lived": share}
