@@ -12,7 +12,10 @@ import sys
 import astropy.units as u
 import numpy as np
 
+from astropy.table import QTable
+
 from astroclumps.population.power_law import draw_power_law, fit_power_law
+from astroclumps.population.transition import transition_mass
 
 LOW, HIGH = 10**7.5 * u.Msun, 1e10 * u.Msun
 NUMBERS = (200, 2000, 20000)
@@ -79,10 +82,42 @@ def report_slopes(populations):
     return wrong
 
 
+def mixed(n, at, rng):
+    """Clumps, four to a galaxy, whose odds to be long-lived go as M^0.8 and are even at 10^at Msun."""
+    log_mass = 6.5 + rng.exponential(0.6, n)
+    long = rng.random(n) < 1 / (1 + 10 ** (-0.8 * (log_mass - at)))
+    return QTable({"galaxy": np.arange(n) // 4, "mass": 10**log_mass * u.Msun, "p_long": np.where(long, 0.9, 0.1)})
+
+
+def report_transitions(populations):
+    """Print the recovery of transition masses; returns what is out of bounds."""
+    wrong = []
+    print(
+        f"\n{'transition':22s} {'log M':>6s} {'clumps':>6s} {'n':>4s} {'bias':>8s} {'scatter':>8s} {'error':>8s} {'bias/err':>8s} {'68%':>6s}"
+    )
+    for method in ("logistic", "isotonic"):
+        for at in (7.6, 7.9):
+            for n in NUMBERS:
+                times = populations if n < 20000 else max(populations // 4, 20)
+                rng = np.random.default_rng([n, int(10 * at)])
+                found = [transition_mass(mixed(n, at, rng), method=method, n_bootstrap=100) for _ in range(times)]
+                values, errors = np.array([one.log_mass for one in found]), np.array([one.error_dex for one in found])
+                bias, scatter, error = np.nanmean(values) - at, np.nanstd(values, ddof=1), np.nanmedian(errors)
+                held = np.mean([one.lower.value <= 10**at <= one.upper.value for one in found])
+                print(f"{method:22s} {at:6.2f} {n:6d} {times:4d} {bias:8.4f} {scatter:8.4f} {error:8.4f} {bias / error:8.2f} {held:6.1%}")
+                noise = math.sqrt(0.68 * 0.32 / times)
+                if method == "logistic" and n > 200 and not PART[0] - 2 * noise < held < PART[1] + 2 * noise:
+                    wrong.append(f"{method}, 10^{at}, {n} clumps")
+    return wrong
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--populations", type=int, default=400)
-    wrong = report_slopes(parser.parse_args().populations)
+    parser.add_argument("--transitions", type=int, default=100, help="populations for transition masses; 0 leaves them out")
+    arguments = parser.parse_args()
+    wrong = report_slopes(arguments.populations) if arguments.populations else []
+    wrong += report_transitions(arguments.transitions) if arguments.transitions else []
     print("out of bounds: " + ("; ".join(wrong) or "none"))
     return bool(wrong)
 

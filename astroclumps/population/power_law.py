@@ -200,7 +200,7 @@ def fit_power_law(
     if x.shape[1] > 1 and np.median(1 / (scores.shares(power) ** 2).sum(axis=1)) < _FEW_DRAWS:
         text = f"half of the clumps have fewer than {_FEW_DRAWS:g} effective draws under the law; pass more draws or a prior closer to it"
         warnings.warn(text, AstroclumpsWarning, stacklevel=2)
-    return PowerLawFit(slope=power - 1.0, lower=lower - 1.0, upper=upper - 1.0, n=n, **result)
+    return PowerLawFit(slope=float(power - 1), lower=float(lower - 1), upper=float(upper - 1), n=n, **result)
 
 
 def _limits(low, high):

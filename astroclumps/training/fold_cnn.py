@@ -82,8 +82,8 @@ def train_cnn_fold(
     told = {
         "fold": fold, "start": "none" if card is None else f"{card['name']} {card['version']}", "size": size, "region": region,
         "dropout": dropout, "n_steps": n_steps, "batch_size": batch_size, "learning_rate": learning_rate, "every": every,
-        "patience": patience, "shift": shift, "colour": colour, "blur": blur, "censored": censored, "scramble": scramble, "seed": seed, "held_out": list(folds.held_out(fold)),
-        "validation": list(folds.validation(fold)), "training": list(folds.training(fold)),
+        "patience": patience, "shift": shift, "colour": colour, "blur": blur, "censored": censored, "scramble": scramble, "seed": seed,
+        "held_out": list(folds.held_out(fold)), "validation": list(folds.validation(fold)), "training": list(folds.training(fold)),
     }  # fmt: skip
     keep_recipe(folder, told)
     if weights_file.exists() and (fold == RELEASE or predictions_file.exists()):
