@@ -11,7 +11,6 @@ import sys
 
 import astropy.units as u
 import numpy as np
-
 from astropy.table import QTable
 
 from astroclumps.population.power_law import draw_power_law, fit_power_law
@@ -64,10 +63,15 @@ def recovery(case, n, slope, populations, seed=0):
     return slopes.mean() - slope, slopes.std(ddof=1), np.mean([fit.error for fit in fits]), held
 
 
+def _header(what, value):
+    names = "".join(f" {name:>8s}" for name in ("bias", "scatter", "error", "bias/err"))
+    return f"{what:22s} {value:>6s} {'clumps':>6s} {'n':>4s}{names} {'68%':>6s}"
+
+
 def report_slopes(populations):
     """Print the recovery of slopes; returns what is out of bounds."""
     wrong = []
-    print(f"{'case':22s} {'slope':>6s} {'clumps':>6s} {'n':>4s} {'bias':>8s} {'scatter':>8s} {'error':>8s} {'bias/err':>8s} {'68%':>6s}")
+    print(_header("case", "slope"))
     for name, case in CASES.items():
         for slope in SLOPES:
             for n in NUMBERS:
@@ -92,9 +96,7 @@ def mixed(n, at, rng):
 def report_transitions(populations):
     """Print the recovery of transition masses; returns what is out of bounds."""
     wrong = []
-    print(
-        f"\n{'transition':22s} {'log M':>6s} {'clumps':>6s} {'n':>4s} {'bias':>8s} {'scatter':>8s} {'error':>8s} {'bias/err':>8s} {'68%':>6s}"
-    )
+    print(_header("transition", "log M"))
     for method in ("logistic", "isotonic"):
         for at in (7.6, 7.9):
             for n in NUMBERS:
