@@ -166,6 +166,7 @@ def test_units_do_not_matter():
         ({"draws": np.ones((3, 5)) * u.Msun}, ValueError, "a row for each clump"),
         ({"galaxies": galaxies_of(1)}, CatalogError, "in galaxies that are not listed, such as '1'"),
         ({"galaxies": QTable({"galaxy": [0, 1, 1]})}, CatalogError, "a galaxy twice"),
+        ({"galaxies": QTable({"galaxy": ["0", "1"]})}, CatalogError, "name them alike in both"),
         ({"galaxies": QTable({"name": [0, 1]})}, CatalogError, "galaxies need a column 'galaxy'"),
         ({"clumps": QTable({"galaxy": [0]})}, CatalogError, "clumps need a column 'mass'"),
         ({"clumps": QTable({"galaxy": [0], "mass": [1e8]})}, CatalogError, "must be in units of solMass"),

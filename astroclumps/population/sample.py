@@ -96,6 +96,9 @@ class Sample:
         order = np.argsort(names, kind="stable")
         if len(np.unique(names)) != len(names):
             raise CatalogError("galaxies has a galaxy twice; give one row for each")
+        if len(host) and len(names) and (host.dtype.kind in "US") != (names.dtype.kind in "US"):
+            raise CatalogError(f"column 'galaxy' holds {host.dtype} in clumps but {names.dtype} in galaxies; name them alike in both")
+        host = host if len(host) else np.zeros(0, dtype=names.dtype)
         place = np.searchsorted(names[order], host) if len(names) else np.zeros(len(host), dtype=int)
         known = (place < len(names)) & (names[order][np.minimum(place, max(len(names) - 1, 0))] == host) if len(names) else place < 0
         if not np.all(known):
