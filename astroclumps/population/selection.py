@@ -199,7 +199,7 @@ def _select(table, cuts, who, what):
     names = ("cut", "limits", "n_before", "n_lost", "n_alone", "n_missing")
     losses = QTable(rows=rows, names=names) if rows else QTable({name: [] for name in names})
     result = table[kept]
-    shown = ", ".join(f"{field.name}={getattr(who, field.name)}" for field in fields(who) if field.name != "_")
+    shown = ", ".join(f"{field.name}={getattr(who, field.name)}" for field in fields(who))
     result.meta["history"] = [*table.meta.get("history", []), f"{type(who).__name__}({shown}): {kept.sum()} of {len(kept)}"]
     if not kept.any():
         warnings.warn(
