@@ -103,6 +103,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--suite", type=Path, required=True)
     parser.add_argument("--gizmo", type=Path, required=True)
+    parser.add_argument("--suite-classifier", type=Path, help="where the classifier's scores are, if not in --suite")
     parser.add_argument("--attempts", nargs="*", default=[], metavar="NAME=OUT:DETECTOR")
     parser.add_argument("--tables", type=Path, required=True)
     parser.add_argument("--images", type=Path, required=True)
@@ -115,6 +116,12 @@ def main():
             file = folders[name] / f"{picture}.png"
             if file.exists():
                 shutil.copyfile(file, args.images / f"networks_{name}_{picture}.png")
+    if args.suite_classifier is not None:
+        runs["suite"] |= {
+            key: value for key, value in json.loads((args.suite_classifier / "scores.json").read_text()).items() if key != "detectors"
+        }
+        for picture in ("classifier", "p_long", "bands"):
+            shutil.copyfile(args.suite_classifier / f"{picture}.png", args.images / f"networks_suite_{picture}.png")
     titles = {"suite": "held-out galaxies of the suite", "gizmo": "hydrodynamical disc"}
     titled = {titles[name]: scores for name, scores in runs.items()}
     write(args.tables / "networks_classifier.csv", classifier_rows(titled))
