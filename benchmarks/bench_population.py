@@ -105,8 +105,10 @@ def report_transitions(populations):
                 found = [transition_mass(mixed(n, at, rng), method=method, n_bootstrap=60) for _ in range(times)]
                 values, errors = np.array([one.log_mass for one in found]), np.array([one.error_dex for one in found])
                 bias, scatter, error = np.nanmean(values) - at, np.nanstd(values, ddof=1), np.nanmedian(errors)
-                held = np.mean([one.lower.value <= 10**at <= one.upper.value for one in found])
-                print(f"{method:22s} {at:6.2f} {n:6d} {times:4d} {bias:8.4f} {scatter:8.4f} {error:8.4f} {bias / error:8.2f} {held:6.1%}")
+                known = [one for one in found if np.isfinite(one.upper.value)]
+                held = np.mean([one.lower.value <= 10**at <= one.upper.value for one in known]) if known else np.nan
+                line = f"{method:22s} {at:6.2f} {n:6d} {times:4d} {bias:8.4f} {scatter:8.4f} {error:8.4f} {bias / error:8.2f} {held:6.1%}"
+                print(f"{line}  {times - len(known)} without interval")
                 noise = math.sqrt(0.68 * 0.32 / times)
                 if method == "logistic" and n > 200 and not PART[0] - 2 * noise < held < PART[1] + 2 * noise:
                     wrong.append(f"{method}, 10^{at}, {n} clumps")
