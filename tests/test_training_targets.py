@@ -52,6 +52,23 @@ def test_the_policy_decides_about_zero_lifetime_clumps(galaxies):
     assert number["all"] > number["none"]
 
 
+def test_heavy_clumps_are_worth_more_and_win_where_squares_overlap(galaxies):
+    flat = ClumpTargets(galaxies, TruthRule(min_snr=0, min_contrast=0))
+    ramp = ClumpTargets(galaxies, TruthRule(min_snr=0, min_contrast=0, mass_ramp=(6.0, 9.0)))
+    np.testing.assert_allclose(ramp.worth, np.interp(np.log10(flat.truth["mass"]), [6, 9], [0.1, 1]))
+    for i in range(len(galaxies)):
+        made, rows = ramp.map(i), ramp.rows(i)
+        np.testing.assert_array_equal(made > 0, flat.map(i) > 0)
+        heaviest = rows.start + np.argmax(ramp.worth[rows])
+        assert made.max() == np.float32(ramp.worth[heaviest])
+        assert made[int(ramp.truth.y[heaviest]), int(ramp.truth.x[heaviest])] == made.max()
+
+
+def test_a_falling_ramp_is_refused():
+    with pytest.raises(ValueError, match="two rising log10 masses"):
+        TruthRule(mass_ramp=(7.5, 6.5))
+
+
 def test_signal_to_noise_is_that_of_a_matched_filter_in_white_noise():
     # a source with the profile of the PSF, fitted to the pixels: S/N = flux / rms * sqrt(sum of the squared profile)
     fwhm = 0.3

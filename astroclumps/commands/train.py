@@ -41,6 +41,14 @@ def _policy(text):
 
 
 _policy.__name__ = "all, none or a share"
+
+
+def _ramp(text):
+    low, high = (float(part) for part in text.split(","))
+    return low, high
+
+
+_ramp.__name__ = "LOW,HIGH"
 _ONLY = {
     "unet": {
         "both": (("--filters", "filters", int, "filters of the first block"), ("--batch-size", "batch_size", int, "images a step")),
@@ -49,6 +57,12 @@ _ONLY = {
             ("--sf-zlc", "sf_zlc", _policy, "zero-lifetime clumps that form stars: all, none, or those above a share of the disc's rate"),
             ("--min-snr", "min_snr", float, "least signal-to-noise of the clumps that are asked for"),
             ("--min-contrast", "min_contrast", float, "least share in the light around of the clumps that are asked for"),
+            (
+                "--mass-ramp",
+                "mass_ramp",
+                _ramp,
+                "log10 masses, such as 6.5,7.5, between which the worth of a clump grows from 0.1 to 1",
+            ),
             ("--beta", "beta", float, "how many times as much completeness counts as purity where the threshold is set"),
             ("--flux-scatter", "flux", float, "scatter in dex of a factor common to all bands"),
             ("--mix", "mix", str, "folder of Sersic mocks to mix in, such as OUT/train of a run without --data"),
@@ -73,7 +87,7 @@ _SWITCHES = {
         ("--scramble", "scramble", "the control: draw the magnitude of each band on its own"),
     ),
 }
-_METAVARS = {int: "N", float: "VALUE", str: "NAME", _policy: "POLICY"}
+_METAVARS = {int: "N", float: "VALUE", str: "NAME", _policy: "POLICY", _ramp: "LOW,HIGH"}
 _DESCRIPTION = (
     "train {text}. Without --data on Sersic mocks that are made on the way; with --data on one fold of a set of simulated galaxies "
     "('astroclumps dataset'): its networks never see the galaxies that it holds out, and judge them in OUT/{kind}/predictions-fold-K.npz. "

@@ -75,7 +75,7 @@ def start_weights(start, *, kind):
 
 def train_unet_fold(
     out, data, *, fold, start="unet-sersic", filters=None, n_steps=6000, batch_size=16, learning_rate=None, every=250, patience=8,
-    sf_zlc="all", min_snr=5.0, min_contrast=0.1, beta=0.4, min_mass=MASSIVE, mix=None, mix_share=0.3, n_main=4, n_grouped=4,
+    sf_zlc="all", min_snr=5.0, min_contrast=0.1, mass_ramp=None, beta=0.4, min_mass=MASSIVE, mix=None, mix_share=0.3, n_main=4, n_grouped=4,
     n_validation=4, validation_images=300, augmentation=None, seed=0, n_workers=1, progress=False, version="1.0",
 ):  # fmt: skip
     """Train the U-Net of one fold and search the galaxies that it never saw.
@@ -101,7 +101,7 @@ def train_unet_fold(
         Largest; default 5e-4, 1e-3 without ``start`` (ours).
     every, patience : int
         Steps between validations, and after how many without a better score the run ends.
-    sf_zlc, min_snr, min_contrast
+    sf_zlc, min_snr, min_contrast, mass_ramp
         Which clumps are asked for; see `~astroclumps.training.targets.TruthRule`.
     beta : float, default 0.4
         How many times as much completeness counts as purity where the threshold is set (`~astroclumps.training.ranking.Ranking.cut`).
@@ -128,7 +128,7 @@ def train_unet_fold(
     galaxies = data if isinstance(data, GalaxySet) else GalaxySet(data)
     folds = Folds.from_set(galaxies, n_main=n_main, n_grouped=n_grouped, n_validation=n_validation)
     weights_file, predictions_file, folder = fold_files(out, "unet", fold)
-    rule = TruthRule(sf_zlc=sf_zlc, min_snr=min_snr, min_contrast=min_contrast)
+    rule = TruthRule(sf_zlc=sf_zlc, min_snr=min_snr, min_contrast=min_contrast, mass_ramp=mass_ramp)
     augmentation = augmentation or Augmentation()
     tensors, card = start_weights(start, kind="unet")
     shape = {"filters": 16, "levels": 3} if card is None else {k: card["architecture"][k] for k in ("filters", "levels")}

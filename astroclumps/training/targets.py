@@ -52,11 +52,32 @@ class TruthRule:
         Least signal-to-noise of a blend, all bands together (ours).
     min_contrast : float, default 0.1
         Least flux over the light within 2.5 pixels, in the band where that is largest (ours).
+    mass_ramp : tuple of float, optional
+        log10 of two baryonic masses in Msun: what is painted for a clump grows from 0.1 at the first to 1 at the second, so that the
+        network ranks heavy clumps above light ones that are as bright (ours). Default: 1 for all.
+
+    Examples
+    --------
+    >>> from astroclumps.training.targets import TruthRule
+    >>> TruthRule(mass_ramp=(6.5, 7.5)).worth([1e6, 1e7, 1e8]).round(2).tolist()
+    [0.1, 0.55, 1.0]
     """
 
     sf_zlc: object = "all"
     min_snr: float = 5.0
     min_contrast: float = 0.1
+    mass_ramp: tuple | None = None
+
+    def __post_init__(self):
+        if self.mass_ramp is not None and not (len(self.mass_ramp) == 2 and self.mass_ramp[0] < self.mass_ramp[1]):
+            raise ValueError(f"mass_ramp is two rising log10 masses, such as (6.5, 7.5), or None; got {self.mass_ramp!r}")
+
+    def worth(self, mass):
+        """What is painted for clumps of these masses in Msun, 0.1 to 1."""
+        mass = np.asarray(mass, dtype=float)
+        if self.mass_ramp is None:
+            return np.ones(mass.shape)
+        return np.interp(np.log10(np.maximum(mass, 1.0)), self.mass_ramp, (0.1, 1.0))
 
 
 class ClumpTargets:
@@ -75,6 +96,8 @@ class ClumpTargets:
         What the rule asks about.
     visible : ndarray of bool, shape (n,)
         Bright enough to be asked for.
+    worth : ndarray, shape (n,)
+        What is painted for it.
     """
 
     def __init__(self, galaxies, rule):
@@ -91,6 +114,7 @@ class ClumpTargets:
             share = self.truth.flux[:, band] / np.where(around > 0, around, np.inf)
             self.contrast = np.maximum(self.contrast, share)
         self.visible = (self.ratio >= rule.min_snr) & (self.contrast >= rule.min_contrast)
+        self.worth = rule.worth(self.truth["mass"])
         self.shape = galaxies.data.shape[-2:]
 
     def rows(self, i):
@@ -106,15 +130,16 @@ class ClumpTargets:
 
         Returns
         -------
-        target : ndarray of int8, shape (y, x)
-            1 in the 2x2 pixels nearest to what is visible (paper section 3.2.1), -1 (left out of the loss) in 4x4 pixels around what is
-            not, else 0.
+        target : ndarray of float32, shape (y, x)
+            `worth` (1 without a ramp) in the 2x2 pixels nearest to what is visible (paper section 3.2.1), -1 (left out of the loss) in 4x4
+            pixels around what is not, else 0.
         """
-        out = np.zeros(self.shape, dtype=np.int8)
+        out = np.zeros(self.shape, dtype=np.float32)
         rows = self.rows(i)
         left, low = np.floor(self.truth.x[rows]).astype(int), np.floor(self.truth.y[rows]).astype(int)
-        for wide, value, chosen in ((1, -1, ~self.visible[rows]), (0, 1, self.visible[rows])):
-            for column, row in zip(left[chosen] - wide, low[chosen] - wide, strict=True):
-                side = 2 + 2 * wide
-                out[max(row, 0) : max(row + side, 0), max(column, 0) : max(column + side, 0)] = value
+        worth = np.where(self.visible[rows], self.worth[rows], -1)
+        for k in np.argsort(worth, kind="stable"):  # what is worth most comes last, and stays
+            wide = int(worth[k] < 0)
+            column, row, side = left[k] - wide, low[k] - wide, 2 + 2 * wide
+            out[max(row, 0) : max(row + side, 0), max(column, 0) : max(column + side, 0)] = worth[k]
         return out
