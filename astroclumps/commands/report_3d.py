@@ -52,7 +52,10 @@ def report(tracked, links, seen, *, finder, tracker, files, folder) -> str:
 
 
 def class_lines(tracked, seen) -> list[str]:
-    """Numbers and medians of each class as aligned text; nothing for an empty table."""
+    """Numbers, medians and part of the star formation of each class as aligned text; nothing for an empty table.
+
+    The last is the rate of all clumps of the class over that of the disc, both summed over snapshots: the part that METHODS 1 gives.
+    """
     if not len(tracked):
         return []
     from ..plotting_3d import classes
@@ -85,7 +88,8 @@ def class_lines(tracked, seen) -> list[str]:
         lines.append("  ".join(["", *cells]).rstrip())
     return [
         *lines,
-        "  (medians over the clumps of all snapshots; share: of tracks off the centre; SFR: over that in R_d and H_d)",
+        "  (log M, r and lifetime: medians over the clumps of all snapshots; share: of tracks off the centre;",
+        "   SFR/disc: of all clumps of the class together over that in R_d and H_d, both summed over snapshots)",
     ]
 
 
