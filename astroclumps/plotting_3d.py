@@ -17,11 +17,16 @@ __doctest_requires__ = {("plot_clumps_3d",): ["matplotlib"]}
 _DECADES = 3.3  # of surface density that a map shows
 _RING = 2.0  # radii of a clump: the circle's radius
 _LEAST_RING = 0.017  # of a map's side
+_WIDTH, _SIDE = 11.0, 5.378  # inches: the figure, a map with the gap beside it
+_ABOVE, _BELOW = 0.722, 1.128  # inches above and below the maps
 _MAPS = {"cold": ("cold gas", r"$\Sigma_{\rm cold}$"), "stars": ("stars", r"$\Sigma_{\rm stars}$")}
 
 
 def plot_clumps_3d(snapshot, clumps, path, *, half_width: u.Quantity | None = None, n_numbers: int = 10, note: str = "") -> Path:
     """Maps of cold gas and stars, face-on and edge-on, with the clumps circled by class (after G21 Fig. 3).
+
+    A dotted line is the disc's outline, R_d and H_d to both sides; a dashed one that of the cylinder that is searched for clumps. Of a
+    snapshot that is ClumpFinder3D's default, R_d and 3 H_d; a projection knows its own.
 
     Parameters
     ----------
@@ -33,7 +38,8 @@ def plot_clumps_3d(snapshot, clumps, path, *, half_width: u.Quantity | None = No
     path : path-like
         File to write; the suffix decides the format.
     half_width : `~astropy.units.Quantity` ['length'], optional
-        Half of a map's side; default 1.4 R_d. Not for a projection, which has its own.
+        Half of a map's side; default 1.4 R_d. Not for a projection, which has its own. Edge-on maps are as high as the searched cylinder
+        asks for, at least a third of that.
     n_numbers : int, default 10
         So many clumps, the most massive, are numbered: by their track where they have one, else by id.
     note : str, optional
@@ -74,11 +80,14 @@ def plot_clumps_3d(snapshot, clumps, path, *, half_width: u.Quantity | None = No
     else:
         maps = project(snapshot, half_width=half_width)
     path, labels, places = Path(path), classes(clumps), maps.places(clumps)
-    figure = new_figure(figsize=(11, 9.02), dpi=120, facecolor="white")
-    grid = figure.add_gridspec(2, 2, left=0.012, right=0.988, top=0.92, bottom=0.125, wspace=0.018, hspace=0.012, height_ratios=[3, 1])
-    figure.text(0.012, 0.988, _title(maps, note), size=14, weight="bold", va="top")
-    figure.text(0.012, 0.951, _summary(clumps), size=10.5, va="top", color="0.25")
-    figure.text(0.988, 0.951, _caption(clumps, n_numbers), size=9, va="top", ha="right", color="0.4")
+    edge_on = maps.half_height / maps.half_width
+    inches = _SIDE * (1 + edge_on) + _ABOVE + _BELOW
+    figure = new_figure(figsize=(_WIDTH, inches), dpi=120, facecolor="white")
+    grid = figure.add_gridspec(2, 2, left=0.012, right=0.988, top=1 - _ABOVE / inches, bottom=_BELOW / inches, wspace=0.018, hspace=0.012,
+                               height_ratios=[1, edge_on])  # fmt: skip
+    figure.text(0.012, 1 - 0.108 / inches, _title(maps, note), size=14, weight="bold", va="top")
+    figure.text(0.012, 1 - 0.442 / inches, _summary(clumps), size=10.5, va="top", color="0.25")
+    figure.text(0.988, 1 - 0.442 / inches, _caption(clumps, n_numbers), size=9, va="top", ha="right", color="0.4")
     for column, kind in enumerate(_MAPS):
         low, high = _limits(maps, kind)
         for row, view in enumerate(("face_on", "edge_on")):
@@ -91,7 +100,8 @@ def plot_clumps_3d(snapshot, clumps, path, *, half_width: u.Quantity | None = No
             if column == 0 and row == 0:
                 _scale_bar(axes, maps)
         box = axes.get_position()
-        bar = figure.colorbar(shown, cax=figure.add_axes([box.x0 + 0.02, 0.098, box.width - 0.04, 0.014]), orientation="horizontal")
+        place = [box.x0 + 0.02, 0.884 / inches, box.width - 0.04, 0.126 / inches]
+        bar = figure.colorbar(shown, cax=figure.add_axes(place), orientation="horizontal")
         bar.set_label(rf"{_MAPS[kind][1]} [M$_\odot$ pc$^{{-2}}$]", size=10, labelpad=1)
         bar.ax.tick_params(labelsize=9)
     _legend(figure, labels)
@@ -193,14 +203,16 @@ def _words(axes, text):
 
 
 def _disc(axes, maps, view):
-    """The disc's outline: R_d, and the slab of half-thickness H_d."""
+    """Outlines of the disc, R_d and H_d to both sides (dotted), and of the cylinder that is searched (dashed)."""
     from matplotlib.patches import Circle, Rectangle
 
-    style = {"fill": False, "ec": "white", "lw": 0.8, "ls": (0, (1, 3)), "alpha": 0.7}
-    if view == "face_on":
-        axes.add_patch(Circle((0, 0), maps.r_d, **style))
-    else:
-        axes.add_patch(Rectangle((-maps.r_d, -maps.h_d), 2 * maps.r_d, 2 * maps.h_d, **style))
+    for (in_r_d, in_h_d), line in (((1.0, 1.0), (0, (1, 3))), (maps.extent, (0, (6, 4)))):
+        style = {"fill": False, "ec": "white", "lw": 0.8, "ls": line, "alpha": 0.7}
+        r, h = in_r_d * maps.r_d, in_h_d * maps.h_d
+        if view == "edge_on":
+            axes.add_patch(Rectangle((-r, -h), 2 * r, 2 * h, **style))
+        elif in_h_d == 1 or in_r_d != 1:  # else it is the disc's own
+            axes.add_patch(Circle((0, 0), r, **style))
 
 
 def _scale_bar(axes, maps):

@@ -102,6 +102,16 @@ class TestMaps:
         assert circles[2.0, 1.0].radius == pytest.approx(0.4)  # twice the radius
         assert circles[2.0, 1.0].get_edgecolor() == to_rgba(CLASS_COLOURS["LLC"])
 
+    def test_the_searched_cylinder_is_outlined_and_fits(self, disc, clumps, monkeypatch):
+        maps = project(disc, extent=(1.6, 4))
+        _, edge_on, *_ = self.drawn(monkeypatch, maps, clumps).axes
+        (outline,) = [patch for patch in edge_on.patches if patch.get_linestyle() == (0, (6, 4))]
+        (left, right), (low, high) = outline.get_bbox().intervalx, outline.get_bbox().intervaly
+        assert (left, right) == pytest.approx((-1.6 * maps.r_d, 1.6 * maps.r_d))
+        assert (low, high) == pytest.approx((-4 * maps.h_d, 4 * maps.h_d))
+        assert edge_on.get_xlim()[1] > right
+        assert edge_on.get_ylim()[1] > high
+
     def test_small_clumps_have_circles_that_can_be_seen(self, disc, clumps, monkeypatch):
         clumps["radius"] = 1 * u.pc
         face_on = self.drawn(monkeypatch, disc, clumps, half_width=10 * u.kpc).axes[0]

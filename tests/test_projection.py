@@ -75,6 +75,27 @@ def test_what_lies_outside_the_map_or_its_depth_is_left_out():
     assert total(maps.edge_on["stars"]) == pytest.approx(5e6, rel=0.01)  # z beyond a third of the side
 
 
+def test_edge_on_maps_hold_the_cylinder_that_is_searched():
+    thick = galaxy(star_table(disc_positions(3000) * [1, 1, 5]))
+    disc = thick.disc
+    for extent in (1, 3), (1.5, 5):
+        maps = project(thick, n_pixels=60, extent=extent)
+        assert maps.half_width == pytest.approx(max(1.4, 1.1 * extent[0]) * disc.r_d.value)
+        assert maps.half_height > 1.05 * extent[1] * disc.h_d.value
+        assert maps.half_height > maps.half_width / 3
+        assert maps.half_height == pytest.approx(maps.half_width * len(maps.edge_on["stars"]) / 60)
+        assert maps.extent == extent
+    assert project(thick, n_pixels=60, extent=(1, 100)).edge_on["stars"].shape == (120, 60)
+    assert project(galaxy(), n_pixels=60, extent=(1, 0.1)).edge_on["stars"].shape == (20, 60)
+
+
+def test_face_on_maps_are_as_deep_as_edge_on_maps_are_high():
+    snapshot = galaxy(star_table(disc_positions(3000) * [1, 1, 5]))
+    maps = project(snapshot, half_width=4 * u.kpc, n_pixels=60, extent=(1, 100))
+    assert maps.half_height == pytest.approx(8)
+    assert total(maps.face_on["stars"], 4.0) == pytest.approx(total(maps.edge_on["stars"], 4.0), rel=0.02)
+
+
 def test_the_default_width_is_that_of_the_disc():
     snapshot = galaxy()
     assert project(snapshot, n_pixels=60).half_width == pytest.approx(1.4 * snapshot.disc.r_d.value)

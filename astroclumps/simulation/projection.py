@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 __all__ = ["Projection", "project"]
 
 _HALF_WIDTH = 1.4  # R_d, of the default map
+_ROOM = 1.1  # of the searched cylinder, that maps show
+_LOWEST, _HIGHEST = 1 / 3, 2.0  # height of edge-on maps over their width
 _ENOUGH = 12.0  # elements that a kernel must hold
 _SCALES = (0.0, 0.7, 1.0, 1.4, 2.0, 2.8, 4.0, 5.7, 8.0)  # standard deviations of the kernels in pixels
 
@@ -31,13 +33,15 @@ class Projection:
     face_on : dict
         ``"cold"`` and ``"stars"``: surface density in Msun/pc2, float32 arrays of shape (n, n), first axis upwards.
     edge_on : dict
-        The same seen from the side, arrays of shape (n / 3, n).
+        The same seen from the side, arrays of shape (m, n) with square pixels.
     half_width : float
-        Half of a map's side, kpc; edge-on maps are a third as high.
+        Half of a map's side, kpc.
     rotation : array, shape (3, 3)
         Turns positions relative to the centre from box axes to those of the maps: right, up (face-on), up (edge-on).
     r_d, h_d : float
         Radius and half-thickness of the disc, kpc.
+    extent : tuple of float
+        Radius in R_d and half-thickness in H_d of the cylinder that is searched for clumps.
     """
 
     name: str
@@ -49,6 +53,13 @@ class Projection:
     rotation: np.ndarray
     r_d: float
     h_d: float
+    extent: tuple[float, float] = (1.0, 3.0)
+
+    @property
+    def half_height(self) -> float:
+        """Half of the height of edge-on maps, kpc."""
+        rows, columns = self.edge_on["stars"].shape
+        return self.half_width * rows / columns
 
     def places(self, clumps) -> np.ndarray:
         """Where clumps lie in the maps.
@@ -73,6 +84,7 @@ def project(
     half_width: u.Quantity | None = None,
     n_pixels: int = 420,
     cold_temperature: u.Quantity = 1.5e4 * u.K,
+    extent: tuple[float, float] = (1.0, 3.0),
 ) -> Projection:
     """Surface densities of cold gas and of stars, face-on and edge-on.
 
@@ -80,16 +92,22 @@ def project(
     that lone particles become faint clouds and dense regions stay sharp. Mass is kept but for what the kernels carry over the edge.
     For looking at, not for measuring.
 
+    Edge-on maps are a third as high as they are wide, or higher, so that the cylinder that is searched for clumps fits with a tenth more;
+    at most twice as high as wide.
+
     Parameters
     ----------
     snapshot : `~astroclumps.Snapshot`
         The galaxy.
     half_width : `~astropy.units.Quantity` ['length'], optional
-        Half of a map's side, and half of the depth of face-on maps. Default: 1.4 R_d.
+        Half of a map's side, and half of its depth; face-on maps are at least as deep as edge-on maps are high. Default: 1.4 R_d, or
+        more where ``extent`` needs it.
     n_pixels : int, default 420
-        Pixels along a side; a multiple of 6, so that edge-on maps are a third as high.
+        Pixels along a side; a multiple of 6, so that edge-on maps can be a third as high.
     cold_temperature : `~astropy.units.Quantity` ['temperature'], default 1.5e4 K
         Gas below it is cold (G21 Fig. 3).
+    extent : tuple of float, default (1, 3)
+        Radius in R_d and half-thickness in H_d of the cylinder that is searched, as in `~astroclumps.ClumpFinder3D`.
 
     Returns
     -------
@@ -118,20 +136,27 @@ def project(
         raise ValueError(f"n_pixels must be a multiple of 6, got {n_pixels!r}")
     cold_temperature = _value(cold_temperature, u.K, "cold_temperature", "1.5e4 * u.K")
     disc = snapshot.disc
-    half = _HALF_WIDTH * float(disc.r_d.value) if half_width is None else _value(half_width, u.kpc, "half_width", "8 * u.kpc")
+    radius, thickness = _ROOM * extent[0] * float(disc.r_d.value), _ROOM * extent[1] * float(disc.h_d.value)
+    if half_width is None:
+        half = max(_HALF_WIDTH * float(disc.r_d.value), radius)
+    else:
+        half = _value(half_width, u.kpc, "half_width", "8 * u.kpc")
+    n_rows = 2 * int(np.ceil(n_pixels / 2 * np.clip(thickness / half, _LOWEST, _HIGHEST) - 1e-6))
+    half_height = half * n_rows / n_pixels
+    depth = max(half, half_height)
     rotation = disc.rotation()
     face_on, edge_on = {}, {}
     cold = snapshot.gas["temperature"].value < cold_temperature
     for kind, table, rows in (("cold", snapshot.gas, cold), ("stars", snapshot.stars, slice(None))):
         position, mass = table["position"].value[rows], table["mass"].value[rows]
         # a sphere that holds the box: most elements of a whole halo end here, before they are turned
-        near = np.flatnonzero(np.all(abs(position - snapshot.centre.value.astype(position.dtype)) < np.sqrt(3) * half, axis=1))
+        near = np.flatnonzero(np.all(abs(position - snapshot.centre.value.astype(position.dtype)) < np.sqrt(3) * depth, axis=1))
         x, y, z = rotation @ (position[near].astype(float) - snapshot.centre.value).T
         mass = mass[near].astype(float)
-        inside = (abs(x) < half) & (abs(y) < half) & (abs(z) < half)
+        inside = (abs(x) < half) & (abs(y) < half) & (abs(z) < depth)
         x, y, z, mass = x[inside], y[inside], z[inside], mass[inside]
         face_on[kind] = surface_density(x, y, mass, (half, half), (n_pixels, n_pixels))
-        edge_on[kind] = surface_density(x, z, mass, (half, half / 3), (n_pixels, n_pixels // 3))
+        edge_on[kind] = surface_density(x, z, mass, (half, half_height), (n_pixels, n_rows))
     return Projection(
         name=snapshot.name,
         time=snapshot.time,
@@ -142,6 +167,7 @@ def project(
         rotation=rotation,
         r_d=float(disc.r_d.value),
         h_d=float(disc.h_d.value),
+        extent=tuple(float(one) for one in extent),
     )
 
 
