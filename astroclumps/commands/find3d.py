@@ -40,7 +40,7 @@ def add_parser(commands):
     )  # fmt: skip
     output = parser.add_argument_group("output")
     output.add_argument("--no-figures", action="store_true", help="write tables only")
-    output.add_argument("--half-width", type=float, metavar="KPC", help="half of the maps' side (default: 1.4 R_d, or what finder.extent needs)")
+    output.add_argument("--half-width", type=float, metavar="KPC", help="half of the maps' side (default: 1.4 R_d, or finder.extent's)")
     output.add_argument("--labels", action="store_true", help="write the stars of each clump too")
     output.add_argument("--overwrite", action="store_true", help="replace results that are already there")
     output.add_argument("--quiet", "-q", action="store_true", help="print nothing but warnings and errors")
