@@ -44,13 +44,13 @@ RECORD_COLUMNS = (
     ("n_inside", "i8", None, "all stars inside its ellipsoid"),
     ("radius", "f8", "kpc", "radius of the sphere with the volume of its ellipsoid, which holds 92% of its mass and is widened by 50 pc"),
     ("t_ff", "f8", "Myr", "free-fall time of what is there of its mass, in that radius"),
-    ("v_circ", "f8", "km/s", "sqrt(G M / r)"),
+    ("v_circ", "f8", "km/s", "sqrt(G M / r) of the whole mass, with what is on its way in"),
     ("v_limit", "f8", "km/s", "circular velocity below which its own rule dissolves it"),
     ("born", "f8", "Gyr", "time of birth"),
     ("ended", "f8", "Gyr", "time at which it dissolved or merged; infinite while it lives"),
     ("t_clump", "f8", "Myr", "paper's clump time from the record: mean age inside at first sight, then what has passed"),
     ("lifetime", "f8", "Myr", "the same at last sight"),
-    ("longevity", "U3", None, "paper's class from the record: 'ZLC', 'SLC', 'LLC'; '' where it was never to be seen"),
+    ("longevity", "U3", None, "paper's class from the record: 'ZLC', 'SLC', 'LLC', for satellites and fluctuations too; '' if never seen"),
 )
 
 
