@@ -3,7 +3,7 @@
 import astropy.units as u
 import numpy as np
 
-__all__ = ["number", "quantity"]
+__all__ = ["number", "one_number", "quantity"]
 
 
 def quantity(name, value, unit, example, *, positive=False):
@@ -77,3 +77,41 @@ def number(name, value, *, positive=False):
     if not (np.isfinite(value) & (value > 0 if positive else value >= 0)).all():
         raise ValueError(f"{name} must be {'positive' if positive else 'zero or positive'} and finite, got {value}")
     return value
+
+
+def one_number(name, value, allowed, accept=np.isfinite):
+    """A single number of the plain kind.
+
+    Parameters
+    ----------
+    name : str
+        Name of the argument, for the message.
+    value : float
+        What was given.
+    allowed : str
+        What would have been right, such as ``"a positive number"``.
+    accept : callable, default numpy.isfinite
+        Says of a float, which may be NaN, whether it is allowed.
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    TypeError
+        Something else than one number; text, True and False are none.
+    ValueError
+        A number that is not accepted.
+
+    Examples
+    --------
+    >>> from astroclumps.arguments import one_number
+    >>> one_number("overdensity", 10, "a positive number", lambda value: value > 0)
+    10.0
+    """
+    if isinstance(value, bool | np.bool_) or not isinstance(value, int | float | np.integer | np.floating):
+        raise TypeError(f"{name} must be {allowed}, got {value!r}")
+    if not accept(float(value)):
+        raise ValueError(f"{name} must be {allowed}, got {value!r}")
+    return float(value)

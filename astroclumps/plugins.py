@@ -181,7 +181,7 @@ def create(kind: str, name: str, **options: Any) -> Any:
     noun, verb = _KINDS[kind]
     if not callable(target):
         raise PluginError(f"{label} is {type(target).__name__}, not a class or a function")
-    _check_options(target, options, f"{noun} {name!r}")
+    _check_options(target, options, f"{noun} {name!r}", called=verb is None and not inspect.isclass(target))
     if verb is None and not inspect.isclass(target):
         return functools.partial(target, **options) if options else target
     made = target(**options)
@@ -240,18 +240,22 @@ def _load(point, kind):
         raise PluginError(f"{_label(point, kind)} failed to load: {cause}") from exc
 
 
-def _check_options(target, options, label):
+def _check_options(target, options, label, *, called):
+    """Raise an error for an unknown option; ``called`` with a path, whose parameter is no setting."""
     try:
         signature = inspect.signature(target)
     except ValueError:  # compiled code without a signature: the call itself will tell
         return
-    known = signature.parameters.values()
-    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in known):
+    known = list(signature.parameters.values())
+    path = known[0].name if called and known and known[0].kind is known[0].POSITIONAL_OR_KEYWORD else None
+    if path not in options and any(parameter.kind is parameter.VAR_KEYWORD for parameter in known):
         return
     allowed = [parameter.name for parameter in known if parameter.kind in (parameter.KEYWORD_ONLY, parameter.POSITIONAL_OR_KEYWORD)]
+    allowed = [name for name in allowed if name != path]
     unknown = sorted(set(options) - set(allowed))
     if unknown:
-        raise TypeError(f"{label} has no setting {', '.join(map(repr, unknown))}; its settings are {allowed}")
+        settings = f"its settings are {allowed}" if allowed else "it has none"
+        raise TypeError(f"{label} has no setting {', '.join(map(repr, unknown))}; {settings}")
 
 
 def _label(point, kind):

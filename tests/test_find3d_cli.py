@@ -253,7 +253,14 @@ def test_a_warning_of_every_snapshot_is_shown_once_and_counted(tmp_path, capsys)
         (["--half-width", "-3"], 2, "--half-width must be a positive number of kpc"),
         (["--reader", "nemo"], 1, "no simulation reader named 'nemo'; installed:"),
         (["--reader-option", "h"], 2, "--reader-option takes NAME=VALUE"),
-        (["--reader-option", "h=0.7"], 1, "simulation reader 'npz' has no setting 'h'"),
+        (["--reader-option", "h=0.7"], 1, "simulation reader 'npz' has no setting 'h'; it has none"),
+        (["--reader-option", "path=foo"], 1, "simulation reader 'npz' has no setting 'path'; it has none"),
+        (["--reader", "hdf5", "--reader-option", "path=foo"], 1, "has no setting 'path'; its settings are ['name', 'centre'"),
+        (["--set", "tracker.long_lived=nan"], 1, "long_lived must be a positive, finite number of free-fall times, got 'nan'"),
+        (["--set", "tracker.shared_fraction=abc"], 1, "shared_fraction must be a number above 0 and at most 1, got 'abc'"),
+        (["--set", "finder.overdensity=abc"], 1, "overdensity must be a positive, finite number, got 'abc'"),
+        (["--set", "finder.cell_size=-100 pc"], 1, "cell_size must be one positive, finite quantity, such as 70 * u.pc, got -100.0 pc"),
+        (["--set", "finder.cell_size=nan pc"], 1, "cell_size must be a Quantity that converts to kpc, such as 70 * u.pc, got 'nan pc'"),
     ],
 )
 def test_what_makes_no_sense_is_told_before_results_are_written(files, tmp_path, capsys, arguments, code, words):

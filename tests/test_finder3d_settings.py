@@ -205,7 +205,7 @@ def test_a_disc_too_small_for_its_cells_is_refused():
 WRONG = {
     "cell_size": [(70, TypeError), (70 * u.s, TypeError), (-70 * u.pc, ValueError), ([1, 2] * u.kpc, ValueError)],
     "background_fwhm": [(2.5, TypeError), (100 * u.pc, ValueError)],
-    "overdensity": [(0, ValueError), (np.nan, ValueError)],
+    "overdensity": [(0, ValueError), (np.nan, ValueError), ("abc", TypeError), (True, TypeError)],
     "min_cells": [(0, ValueError), (1.5, ValueError)],
     "connectivity": [(8, ValueError)],
     "cold_temperature": [(1e4, TypeError)],
@@ -213,7 +213,7 @@ WRONG = {
     "min_elements": [(-1, ValueError), (True, ValueError)],
     "unbind": [("yes", TypeError), (1, TypeError), (None, TypeError)],
     "origin": [((0, 0, 0), TypeError), ([0, 0] * u.kpc, ValueError)],
-    "extent": [((1,), ValueError), ((1, -3), ValueError)],
+    "extent": [((1,), ValueError), ((1, -3), ValueError), ("abc", TypeError)],
     "max_memory": [(2.5, TypeError), (2 * u.kpc, TypeError), (0, ValueError)],
     "ex_situ_overdensity": [(0, ValueError)],
 }

@@ -172,6 +172,15 @@ def test_an_unknown_setting_lists_the_settings(install):
         plugins.create("detectors", "good", sigma=3)
 
 
+@pytest.mark.parametrize("signature", ["path, *, box=1", "path, *, box=1, **more"])
+def test_the_path_of_a_reader_is_no_setting(install, tmp_path, signature):
+    (tmp_path / f"fake_reader_{len(signature)}.py").write_text(f"def read({signature}):\n    return box\n")
+    install("reads", kind="simulation_readers", reads=f"fake_reader_{len(signature)}:read")
+    assert plugins.create("simulation_readers", "reads", box=3)("somewhere") == 3
+    with pytest.raises(TypeError, match=r"simulation reader 'reads' has no setting 'path'; its settings are \['box'\]"):
+        plugins.create("simulation_readers", "reads", path="elsewhere")
+
+
 def test_table_names_the_package_and_imports_nothing(install):
     install("good", "1.2", good="fake_good:Good")
     rows = plugins.table()

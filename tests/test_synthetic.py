@@ -364,3 +364,9 @@ def test_clumpiness_changes_how_many_clumps_are_born_and_nothing_else_that_is_dr
 def test_wrong_clumpiness_is_an_error_that_says_what_is_allowed(wrong):
     with pytest.raises((TypeError, ValueError), match=r"clumpiness must be a factor such as 1, or two such as \(1, 4\)"):
         SyntheticSuite(n_galaxies=1, seed=0, clumpiness=wrong)
+
+
+@pytest.mark.parametrize("wrong", ["2", True, (1, True), ("1", "2"), None])
+def test_clumpiness_is_numbers(wrong):
+    with pytest.raises(TypeError, match="clumpiness must be a factor such as 1"):
+        SyntheticSuite(n_galaxies=1, seed=0, clumpiness=wrong)

@@ -1,6 +1,7 @@
 """`ClumpTracker`: analytic histories, the slow reference, and what it refuses."""
 
 import gc
+import re
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -588,14 +589,21 @@ def test_rows_may_be_taken_out_of_the_table():
         ({"min_shared": 1.5}, "min_shared must be a whole number"),
         ({"max_gap": 0}, "max_gap must be a whole number of at least 1 or None, got 0"),
         ({"max_gap": True}, "max_gap must be a whole number"),
-        ({"shared_fraction": 0.0}, "shared_fraction must be above 0 and at most 1"),
-        ({"shared_fraction": 1.1}, "shared_fraction must be above 0 and at most 1"),
-        ({"long_lived": -1}, "long_lived must be positive and finite"),
+        ({"shared_fraction": 0.0}, "shared_fraction must be a number above 0 and at most 1"),
+        ({"shared_fraction": 1.1}, "shared_fraction must be a number above 0 and at most 1"),
+        ({"long_lived": -1}, "long_lived must be a positive, finite number"),
     ],
 )
 def test_impossible_settings_are_refused(options, message):
     with pytest.raises(ValueError, match=message):
         ClumpTracker(**options)
+
+
+@pytest.mark.parametrize("wrong", ["abc", None, True, [20.0]])
+@pytest.mark.parametrize("name", ["shared_fraction", "long_lived"])
+def test_settings_that_are_no_numbers_are_refused(name, wrong):
+    with pytest.raises(TypeError, match=f"{name} must be a .*number.*, got {re.escape(repr(wrong))}"):
+        ClumpTracker(**{name: wrong})
 
 
 # the store

@@ -274,7 +274,7 @@ def test_the_command_line_reads_a_folder(tmp_path):
 def test_the_command_line_says_what_it_could_not_do(tmp_path, capsys):
     (tmp_path / "in").mkdir()
     assert run(tmp_path / "in", "--reader", "vela", "--reader-option", "camra=17", "-o", tmp_path / "out") == 1
-    assert "image reader 'vela' has no setting 'camra'; its settings are ['path', 'bands', 'hdu'" in capsys.readouterr().err
+    assert "image reader 'vela' has no setting 'camra'; its settings are ['bands', 'hdu'" in capsys.readouterr().err
     with pytest.raises(SystemExit) as stopped:
         run(tmp_path / "in", "--reader", "vela", "--reader-option", "camera", "-o", tmp_path / "out")
     assert stopped.value.code == 2

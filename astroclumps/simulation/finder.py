@@ -9,6 +9,7 @@ import numpy as np
 from astropy.table import QTable
 
 from astroclumps import catalog
+from astroclumps.arguments import one_number
 from astroclumps.exceptions import NoClumpsWarning
 
 from .grid import Cells, Grid, cells_of, deposit, members
@@ -152,8 +153,7 @@ class ClumpFinder3D:
         if self.origin is not None:
             _check_quantity(self.origin, u.kpc, "origin", "[0, 0, 0] * u.kpc", shape=(3,))
         for name in ("overdensity", "ex_situ_overdensity"):
-            if not (np.isfinite(getattr(self, name)) and getattr(self, name) > 0):
-                raise ValueError(f"{name} must be a positive number, got {getattr(self, name)!r}")
+            one_number(name, getattr(self, name), "a positive, finite number", lambda value: 0 < value < np.inf)
         for name, least in (("min_cells", 1), ("min_elements", 0)):
             value = getattr(self, name)
             if not isinstance(value, int | np.integer) or isinstance(value, bool) or value < least:
@@ -162,9 +162,7 @@ class ClumpFinder3D:
             raise ValueError(f"connectivity must be 6 (faces), 18 (edges) or 26 (corners), got {self.connectivity!r}")
         if not isinstance(self.unbind, bool | np.bool_):
             raise TypeError(f"unbind must be True or False, got {self.unbind!r}")
-        extent = tuple(float(value) for value in np.ravel(self.extent))
-        if len(extent) != 2 or not all(np.isfinite(value) and value > 0 for value in extent):
-            raise ValueError(f"extent must be a radius in R_d and a half-thickness in H_d, such as (1, 3), got {self.extent!r}")
+        extent = _extent(self.extent)
         object.__setattr__(self, "extent", extent)
         self._bytes()
 
@@ -370,8 +368,21 @@ def _check_resolved(fwhm, cell, what=""):
         )
 
 
+def _extent(value):
+    """Radius in R_d and half-thickness in H_d as two floats."""
+    wrong = f"extent must be a radius in R_d and a half-thickness in H_d, such as (1, 3), got {value!r}"
+    try:
+        extent = tuple(float(one) for one in np.ravel(value))
+    except (TypeError, ValueError):
+        raise TypeError(wrong) from None
+    if len(extent) != 2 or not all(np.isfinite(one) and one > 0 for one in extent):
+        raise ValueError(wrong)
+    return extent
+
+
 def _check_quantity(value, unit, name, example, shape=()):
     if not isinstance(value, u.Quantity) or not value.unit.is_equivalent(unit):
         raise TypeError(f"{name} must be a Quantity that converts to {unit}, such as {example}, got {value!r}")
     if value.shape != shape or not np.isfinite(value).all() or (not shape and not value > 0 * value.unit):
-        raise ValueError(f"{name} must be {'finite' if shape else 'one positive number'} of shape {shape}, got {value}")
+        allowed = "three finite lengths" if shape else "one positive, finite quantity"
+        raise ValueError(f"{name} must be {allowed}, such as {example}, got {value}")

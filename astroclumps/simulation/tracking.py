@@ -8,6 +8,7 @@ import numpy as np
 from astropy.table import QTable, vstack
 
 from astroclumps import catalog
+from astroclumps.arguments import one_number
 from astroclumps.exceptions import NoClumpsWarning
 
 from . import merger_tree
@@ -115,10 +116,8 @@ class ClumpTracker:
                 continue
             if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
                 raise ValueError(f"{name} must be a whole number of at least 1{' or None' if name == 'max_gap' else ''}, got {value!r}")
-        if not 0 < self.shared_fraction <= 1:
-            raise ValueError(f"shared_fraction must be above 0 and at most 1, got {self.shared_fraction!r}")
-        if not 0 < self.long_lived < np.inf:
-            raise ValueError(f"long_lived must be positive and finite, got {self.long_lived!r}")
+        one_number("shared_fraction", self.shared_fraction, "a number above 0 and at most 1", lambda value: 0 < value <= 1)
+        one_number("long_lived", self.long_lived, "a positive, finite number of free-fall times", lambda value: 0 < value < np.inf)
         forest = Forest(shared_fraction=self.shared_fraction, min_shared=self.min_shared, max_gap=self.max_gap)
         object.__setattr__(self, "_run", _Run(forest=forest))
 

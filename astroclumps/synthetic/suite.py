@@ -162,10 +162,10 @@ class SyntheticSuite:
 def _factors(value):
     """Lower and upper limit of the factor on the births of clumps."""
     wrong = f"clumpiness must be a factor such as 1, or two such as (1, 4), between {_FACTORS[0]} and {_FACTORS[1]}, got {value!r}"
-    try:
-        pair = (float(value),) * 2 if np.ndim(value) == 0 else tuple(float(one) for one in value)
-    except (TypeError, ValueError) as exc:
-        raise TypeError(wrong) from exc
+    pair = tuple(value) if isinstance(value, tuple | list | np.ndarray) and np.ndim(value) else (value, value)
+    if any(isinstance(one, bool | np.bool_) or not isinstance(one, int | float | np.integer | np.floating) for one in pair):
+        raise TypeError(wrong)
+    pair = tuple(map(float, pair))
     if len(pair) != 2 or not _FACTORS[0] <= pair[0] <= pair[1] <= _FACTORS[1]:
         raise ValueError(wrong)
     return pair
