@@ -21,7 +21,7 @@ CLASSIFIER = (
     "balanced_completeness", "balanced_precision", "precision_at_recall_80", "roc_auc", "mass_alone_auc", "balanced_calibration_error",
     "expected_calibration_error",
 )  # fmt: skip
-PICTURES = ("detectors", "completeness", "squares", "failures", "classifier", "p_long", "bands")
+PICTURES = {"suite": ("detectors", "completeness", "failures"), "gizmo": ("failures",)}
 
 
 def pair(value, digits=2):
@@ -56,14 +56,16 @@ def detection_rows(scores):
 
 def classifier_rows(runs):
     """A row a score, a column a set."""
-    for label, title in (("all", ""), ("without_censored", ", without censored short-lived ones")):
+    labels = {"all": "", "without_censored": ", without censored short-lived ones", "paper_stamps": ", classes of 10 px"}
+    for label, title in labels.items():
         for name in CLASSIFIER:
             yield {"": name.replace("_", " ") + title} | {
-                run: pair(scores["classifier"][label][name], 3) if name in scores["classifier"][label] else "-"
+                run: pair(scores["classifier"][label][name], 3) if name in scores["classifier"].get(label, {}) else "-"
                 for run, scores in runs.items()
             }
         yield {"": f"stamps, long- / short-lived{title}"} | {
-            run: f"{scores['classifier'][label]['n_long']} / {scores['classifier'][label]['n_short']}" for run, scores in runs.items()
+            run: "{n_long} / {n_short}".format(**scores["classifier"][label]) if label in scores["classifier"] else "-"
+            for run, scores in runs.items()
         }
 
 
@@ -104,6 +106,8 @@ def main():
     parser.add_argument("--suite", type=Path, required=True)
     parser.add_argument("--gizmo", type=Path, required=True)
     parser.add_argument("--suite-classifier", type=Path, help="where the classifier's scores are, if not in --suite")
+    parser.add_argument("--gizmo-classifier", type=Path, help="the same for --gizmo")
+    parser.add_argument("--controls", type=Path, help="where the classifier's controls on galaxies of the suite are")
     parser.add_argument("--attempts", nargs="*", default=[], metavar="NAME=OUT:DETECTOR")
     parser.add_argument("--tables", type=Path, required=True)
     parser.add_argument("--images", type=Path, required=True)
@@ -112,16 +116,18 @@ def main():
     runs = {name: json.loads((folder / "scores.json").read_text()) for name, folder in folders.items()}
     for name, scores in runs.items():
         write(args.tables / f"networks_{name}.csv", detection_rows(scores))
-        for picture in PICTURES:
+        for picture in PICTURES[name]:
             file = folders[name] / f"{picture}.png"
             if file.exists():
                 shutil.copyfile(file, args.images / f"networks_{name}_{picture}.png")
-    if args.suite_classifier is not None:
-        runs["suite"] |= {
-            key: value for key, value in json.loads((args.suite_classifier / "scores.json").read_text()).items() if key != "detectors"
-        }
-        for picture in ("classifier", "p_long", "bands"):
-            shutil.copyfile(args.suite_classifier / f"{picture}.png", args.images / f"networks_suite_{picture}.png")
+    for name, folder in (("suite", args.suite_classifier), ("gizmo", args.gizmo_classifier)):
+        if folder is not None:
+            runs[name]["classifier"] = json.loads((folder / "scores.json").read_text())["classifier"]
+            for picture in ("classifier", "p_long"):
+                shutil.copyfile(folder / f"{picture}.png", args.images / f"networks_{name}_{picture}.png")
+    if args.controls is not None:
+        runs["suite"]["controls"] = json.loads((args.controls / "scores.json").read_text())["controls"]
+        shutil.copyfile(args.controls / "bands.png", args.images / "networks_suite_bands.png")
     titles = {"suite": "held-out galaxies of the suite", "gizmo": "hydrodynamical disc"}
     titled = {titles[name]: scores for name, scores in runs.items()}
     write(args.tables / "networks_classifier.csv", classifier_rows(titled))
