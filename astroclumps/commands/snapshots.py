@@ -1,5 +1,6 @@
 """From the arguments of ``find3d`` to snapshots: which files, in which order, with which options of their reader."""
 
+import contextlib
 import glob
 import inspect
 import re
@@ -80,7 +81,8 @@ def reader_options(args, n: int) -> list[dict]:
 def read(path: Path, reader: str | None, options: dict):
     """A snapshot; centre and virial radius are set on it where its reader does not take them."""
     from .. import plugins
-    from ..simulation.snapshot import Snapshot, guess_reader
+    from ..simulation.formats import guess_reader, recognised
+    from ..simulation.snapshot import Snapshot
 
     name = reader or guess_reader(path)
     load = plugins.load("simulation_readers", name)
@@ -89,7 +91,8 @@ def read(path: Path, reader: str | None, options: dict):
     late = {} if open_ended else {key: options[key] for key in ("centre", "r_vir") if key in options and key not in known}
     now = {key: one for key, one in options.items() if key not in late}
     plugins.create("simulation_readers", name, **now)  # names the settings that there are where one is unknown
-    snapshot = Snapshot.read(path, format=name, **now)
+    with contextlib.nullcontext() if reader is not None else recognised(path):
+        snapshot = Snapshot.read(path, format=name, **now)
     return snapshot.replace(**late) if late else snapshot
 
 

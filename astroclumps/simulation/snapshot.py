@@ -1,9 +1,8 @@
 """`Snapshot`: one galaxy of a simulation at one time, as particles or cells with units."""
 
-import os
+import contextlib
 from dataclasses import dataclass, field, fields
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import astropy.units as u
@@ -14,6 +13,7 @@ from astroclumps.exceptions import SnapshotError
 
 from .centre import bulk_velocity, shrinking_sphere, virial_radius
 from .elements import checked_elements
+from .formats import guess_reader, recognised
 
 if TYPE_CHECKING:
     from .disc import Disc
@@ -212,7 +212,7 @@ class Snapshot:
         FileNotFoundError
             There is no such file.
         `~astroclumps.exceptions.SnapshotError`
-            The file is damaged or lacks something.
+            The file is damaged or lacks something, or no reader recognises it.
         `~astroclumps.exceptions.PluginError`
             There is no reader of that name, or it returns something else.
         """
@@ -220,7 +220,8 @@ class Snapshot:
         from astroclumps.exceptions import PluginError
 
         name = guess_reader(path) if format is None else format
-        made = plugins.load("simulation_readers", name)(path, **options)
+        with contextlib.nullcontext() if format is not None else recognised(path):
+            made = plugins.load("simulation_readers", name)(path, **options)
         if not isinstance(made, cls):
             raise PluginError(f"simulation reader {name!r} must return a Snapshot, got {type(made).__name__}")
         return made
@@ -369,27 +370,3 @@ def _direction(axis):
 
 def _turned(value, matrix):
     return (matrix @ value.value) * value.unit if isinstance(value, u.Quantity) else matrix @ value
-
-
-def guess_reader(path) -> str:
-    """Name of the built-in reader that a path is for."""
-    if not isinstance(path, (str, os.PathLike)):
-        return "yt"
-    path = Path(path)
-    if not path.exists():
-        return "npz" if path.suffix == ".npz" else "hdf5"  # either says that it is missing
-    if path.is_dir():
-        return "hdf5" if any(path.glob("*.0.hdf5")) else "yt"
-    with open(path, "rb") as file:
-        start = file.read(8)
-    if start[:4] == b"PK\x03\x04":
-        return "npz"
-    if start == b"\x89HDF\r\n\x1a\n":
-        import h5py
-
-        try:
-            with h5py.File(path) as file:
-                return "hdf5" if any(name.startswith("PartType") for name in file) else "yt"
-        except OSError:  # truncated: the reader says so
-            return "hdf5"
-    return {".npz": "npz", ".hdf5": "hdf5", ".h5": "hdf5"}.get(path.suffix, "yt")
