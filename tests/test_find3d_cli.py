@@ -8,7 +8,7 @@ import pytest
 from astropy.table import QTable, vstack
 from simulated_galaxies import disc_positions, galaxy, star_table
 
-from astroclumps import Snapshot, catalog
+from astroclumps import Snapshot, SyntheticSuite, catalog
 from astroclumps.cli import main
 from astroclumps.commands import options, snapshots
 from astroclumps.simulation import finder as finder_module
@@ -343,6 +343,23 @@ class TestSimulate:
         shorter[2] = 2
         assert run(*shorter, "-o", tmp_path, "--overwrite", "-q") == 0
         assert {path.name for path in (tmp_path / "galaxy_001").iterdir()} == {"snapshot_000.npz", "record.ecsv"}
+
+    def test_clumpiness_is_that_of_the_suite(self, tmp_path):
+        small = ("simulate", "--snapshots", 1, "--stars", 2000, "--seed", 5, "-q")
+        for given, expected in ("4", 4.0), ("1,4", (1.0, 4.0)):
+            assert run(*small, "--clumpiness", given, "-o", tmp_path / given) == 0
+            record = SyntheticSuite(n_galaxies=1, n_snapshots=1, n_stars=2000, seed=5, clumpiness=expected).record(0)
+            written = QTable.read(tmp_path / given / "galaxy_000" / "record.ecsv")
+            assert len(written) > 0
+            assert written["mass"].value.tolist() == record["mass"].value.tolist()
+
+    def test_impossible_clumpiness_is_named(self, tmp_path, capsys):
+        for wrong in ("many", "1,2,3", ""):
+            assert run("simulate", f"--clumpiness={wrong}", "-o", tmp_path / "suite") == 2
+            assert f"--clumpiness takes a factor such as 2, or two with a comma between, such as 1,4, got {wrong!r}" in error_line(capsys)
+        assert run("simulate", "--clumpiness", 100, "-o", tmp_path / "suite") == 1
+        assert "clumpiness must be a factor such as 1" in error_line(capsys)
+        assert not (tmp_path / "suite").exists()
 
     def test_impossible_numbers_are_named(self, tmp_path, capsys):
         assert run("simulate", "--galaxies", 0, "-o", tmp_path / "suite") == 1

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from . import UsageError, add_common
 from .find3d import stages
+from .options import add_clumpiness_option, clumpiness
 from .products import check_folder
 from .snapshots import add_snapshot_options, paths, reader_options
 
@@ -31,9 +32,7 @@ def add_parser(commands):
     suite.add_argument("--galaxies", type=int, metavar="N", help="galaxies (default: 40)")
     suite.add_argument("--snapshots", type=int, metavar="K", help="snapshots of each galaxy (default: 20)")
     suite.add_argument("--stars", type=int, metavar="N", help="stars in the last snapshot (default: 300000)")
-    suite.add_argument(
-        "--clumpiness", metavar="LOW,HIGH", help="clumps are born so many times as often; a factor of each galaxy's own (default: 1,1)"
-    )
+    add_clumpiness_option(suite)
     found = parser.add_argument_group("finder and tracker")
     found.add_argument(
         "--set", action="append", default=[], metavar="STAGE.NAME=VALUE",
@@ -124,8 +123,7 @@ def _source(args):
 
         defaults = {"galaxies": 40, "snapshots": 20, "stars": 300_000}
         chosen = {f"n_{name}": default if suite[name] is None else suite[name] for name, default in defaults.items()}
-        clumpiness = (1.0, 1.0) if args.clumpiness is None else _pair("--clumpiness", args.clumpiness, "1,4")
-        return SuiteGalaxies(SyntheticSuite(seed=args.seed, clumpiness=clumpiness, **chosen))
+        return SuiteGalaxies(SyntheticSuite(seed=args.seed, clumpiness=clumpiness(args.clumpiness), **chosen))
     given = [f"--{name}" for name, value in suite.items() if value is not None]
     if given:
         raise UsageError(f"{given[0]} is for the synthetic suite; with SNAP its files say how many there are")

@@ -1,11 +1,11 @@
-"""Options that choose the stages of a pipeline, shared by ``run`` and ``demo``; settings as text."""
+"""Options that several commands share: stages of a pipeline, settings as text, clumpiness of a synthetic suite."""
 
 import ast
 import re
 
 from . import UsageError
 
-__all__ = ["add_output_options", "add_stage_options", "make_pipeline", "setting", "value"]
+__all__ = ["add_clumpiness_option", "add_output_options", "add_stage_options", "clumpiness", "make_pipeline", "setting", "value"]
 
 _WITH_UNIT = re.compile(r"([-+]?[0-9.][-+0-9.eE]*|[\[(][^\])]*[\])])\s*([A-Za-z].*)")
 
@@ -92,3 +92,24 @@ def value(text: str):
         return u.Quantity(ast.literal_eval(parts[1]), u.Unit(parts[2]))
     except (ValueError, TypeError, SyntaxError):
         return text
+
+
+def add_clumpiness_option(parser):
+    """How often clumps of a synthetic suite are born; `clumpiness` reads it."""
+    parser.add_argument(
+        "--clumpiness", metavar="F or LOW,HIGH",
+        help="clumps are born so many times as often: one factor, or the limits of a factor of each galaxy's own (default: 1)",
+    )  # fmt: skip
+
+
+def clumpiness(text: str | None) -> float | tuple[float, ...]:
+    """What `~astroclumps.SyntheticSuite` takes for ``--clumpiness``; `UsageError` where it is neither one number nor two."""
+    if text is None:
+        return 1.0
+    try:
+        numbers = tuple(float(one) for one in text.split(","))
+    except ValueError:
+        numbers = ()
+    if len(numbers) not in (1, 2):
+        raise UsageError(f"--clumpiness takes a factor such as 2, or two with a comma between, such as 1,4, got {text!r}")
+    return numbers if len(numbers) == 2 else numbers[0]

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from . import add_common
+from .options import add_clumpiness_option, clumpiness
 from .products import check_folder, write_whole
 
 __all__ = ["add_parser", "simulate"]
@@ -31,6 +32,7 @@ def add_parser(commands):
     parser.add_argument("--seed", type=int, default=0, metavar="S", help="seed of all that is random (default: 0)")
     parser.add_argument("--snapshots", type=int, default=20, metavar="N", help="snapshots of each galaxy (default: 20)")
     parser.add_argument("--stars", type=int, default=300_000, metavar="N", help="stars in the last snapshot (default: 300000)")
+    add_clumpiness_option(parser)
     parser.add_argument("-o", "--out", required=True, metavar="OUT", help="folder for the galaxies")
     parser.add_argument("--overwrite", action="store_true", help="replace galaxies that are already there")
     parser.add_argument("--quiet", "-q", action="store_true", help="print nothing but warnings and errors")
@@ -42,8 +44,11 @@ def simulate(args) -> int:
     """Do the job of one command line."""
     from ..synthetic.suite import SyntheticSuite
 
+    settings = {"n_galaxies": args.galaxies, "n_snapshots": args.snapshots, "n_stars": args.stars, "seed": args.seed}
+    settings["clumpiness"] = clumpiness(args.clumpiness)
+
     def suite():  # anew for each galaxy, for it keeps the records of those it has made
-        return SyntheticSuite(n_galaxies=args.galaxies, n_snapshots=args.snapshots, n_stars=args.stars, seed=args.seed)
+        return SyntheticSuite(**settings)
 
     suite()  # wrong numbers are told before anything is written
     folder = Path(args.out)
