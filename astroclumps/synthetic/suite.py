@@ -38,9 +38,9 @@ class SyntheticSuite:
     seed : int
         The same seed gives the same bytes; galaxy ``i`` does not depend on how many others are drawn, or whether.
     clumpiness : float or tuple of float, default 1
-        Clumps are born so many times as often as the relations say; two numbers are the limits of a factor of each galaxy's own, drawn
-        uniformly in its logarithm. With 1 the numbers of clumps are near those of METHODS 1; a hydrodynamical disc may have many more
-        (``docs/synthetic.rst``).
+        Clumps are born so many times as often as the relations say, and fewer where gas or particles run out; two numbers are the limits
+        of a factor of each galaxy's own, drawn uniformly in its logarithm. With 1 the numbers of clumps are near those of METHODS 1; a
+        hydrodynamical disc may have many more (``docs/synthetic.rst``).
 
     Examples
     --------
