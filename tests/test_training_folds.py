@@ -66,3 +66,8 @@ def test_a_fold_that_does_not_exist_is_told(fold):
 def test_galaxies_that_cannot_be_split_are_told(galaxies, options):
     with pytest.raises(ValueError, match="galaxies"):
         Folds(galaxies, **options)
+
+
+def test_a_fold_without_a_galaxy_to_train_on_is_refused():
+    with pytest.raises(ValueError, match="none of 3 galaxies is left to train on"):
+        Folds((0, 1, 2), n_main=1, n_grouped=1, n_validation=1)

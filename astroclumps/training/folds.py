@@ -52,6 +52,12 @@ class Folds:
             raise ValueError(f"there must be folds and galaxies that choose, got {self.n_main}, {self.n_grouped}, {self.n_validation}")
         if self.n_grouped == 0 and self.n_main < len(self.galaxies):
             raise ValueError(f"n_main {self.n_main} of {len(self.galaxies)} galaxies leaves some without a fold; give n_grouped")
+        for fold in self:
+            if not self.training(fold):
+                raise ValueError(
+                    f"fold {fold} holds out {self.held_out(fold)} and chooses with {self.validation(fold)}, so that none of "
+                    f"{len(self.galaxies)} galaxies is left to train on; give more galaxies or more folds"
+                )
 
     @classmethod
     def from_set(cls, galaxy_set, **numbers) -> "Folds":
