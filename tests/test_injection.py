@@ -350,6 +350,15 @@ def test_the_half_flux_of_a_known_curve():
     assert half_flux(drawn(), n_bootstrap=2).half == pytest.approx(fit.half)  # flux has a unit, ratio has none
 
 
+def test_a_rise_beyond_all_clumps_has_no_plateau():
+    clumps = drawn(n=40)
+    clumps["found"] = np.zeros(len(clumps), dtype=bool)
+    with pytest.warns(AstroclumpsWarning, match="does not cross one half"):
+        fit = half_flux(clumps, by="ratio", n_bootstrap=5)
+    assert np.isnan(fit.half)
+    assert not fit.plateau > 0.05  # NaN, or next to none
+
+
 def test_shares_and_binomial_errors_in_bins():
     from astropy.table import QTable
 

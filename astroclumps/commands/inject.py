@@ -121,11 +121,14 @@ def _write(clumps, folder, args):
             warnings.simplefilter("always")
             half = half_flux(clumps, by=by, detector=name)
         if np.isfinite(half.half):
-            text = f"half are found at {half.half:.3g} ({half.lower:.3g}-{half.upper:.3g}) {unit}"
+            span = f" ({half.lower:.3g}-{half.upper:.3g})" if np.isfinite(half.lower) else ""
+            text = f"half are found at {half.half:.3g}{span} {unit}"
         else:
             text = "one half is not reached" if half.plateau <= 0.5 else "one half lies outside the fluxes that were tried"
+        if np.isfinite(half.plateau):
+            text += f"; the fit levels off at {half.plateau:.0%}"
         print(
-            f"{name}: {len(mine)} clumps, {np.mean(mine['found']):.0%} found; {text}; of the brightest {half.plateau:.0%}; "
+            f"{name}: {len(mine)} clumps, {np.mean(mine['found']):.0%} found; {text}; "
             f"{np.mean(mine['n_before'][first]):.2f} detections an image without them"
         )
     print(f"written to {folder}: {', '.join(file for file in _FILES if (folder / file).exists())}")

@@ -92,7 +92,7 @@ class HalfFlux(NamedTuple):
     lower, upper : float
         16th and 84th percentile over the draws of galaxies; NaN where a fifth of the draws or more do not reach one half.
     plateau : float
-        Share of the brightest clumps that is found.
+        Share at which the fit levels off; NaN where it rises beyond the brightest clump only, so that the clumps say nothing about it.
     width : float
         Of the logistic curve in the natural logarithm.
     n : int
@@ -168,6 +168,8 @@ def half_flux(clumps, *, by="flux", detector=None, n_bootstrap=200, seed=0) -> H
     boot = Bootstrap(groups, n_draws=n_bootstrap, seed=seed)
     best = _fit(logs, found, np.ones(len(logs)))
     half, plateau, width = _half(best, logs)
+    if best[0] > logs.max():
+        plateau = np.nan
     drawn = np.array([_half(_fit(logs, found, boot.weights(i), start=best), logs)[0] for i in range(n_bootstrap)])
     known = drawn[np.isfinite(drawn)]
     lower, upper = np.percentile(known, [16, 84]) if len(known) > 0.8 * max(n_bootstrap, 1) else (np.nan, np.nan)
