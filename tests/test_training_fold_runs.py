@@ -190,3 +190,18 @@ def test_scores_need_both_classes_only_for_the_classifier(data, out):
     assert all(0 <= scores[name][0] <= 1 for name in (*CARD_SCORES[:3], "completeness_10px_at_90", "average_precision_3px"))
     part = held_out_scores(galaxies, Predictions.read(fold_files(out, "unet", 0)[1]), kind="unet", n_draws=20)
     assert part["n_galaxies"] == 1
+
+
+def test_a_score_that_there_is_not_is_none_in_the_card_and_a_threshold_must_be(tmp_path):
+    from astroclumps.longevity.network import LongevityCNN
+    from astroclumps.training.card import write_weights
+
+    network = LongevityCNN(2)
+    whole = {key: "x" for key in weights.CARD_KEYS} | {"name": "none", "version": "1.0", "bands": ["F606W", "F160W"], "threshold": 0.5}
+    for key in ("kind", "design", "licence", "citation", "known_answer"):
+        whole.pop(key, None)
+    whole |= {"held_out": {"roc_auc": 0.5, "balanced_precision": float("nan")}, "architecture": {"channels": 2}}
+    path = write_weights(tmp_path / "none.safetensors", network, kind="cnn", shape=(1, 2, 10, 10), **whole)
+    assert weights.card(path)["held_out"] == {"roc_auc": 0.5, "balanced_precision": None}
+    with pytest.raises(ValueError, match="has no threshold"):
+        write_weights(path, network, kind="cnn", shape=(1, 2, 10, 10), **whole | {"threshold": float("inf")})

@@ -44,14 +44,23 @@ def write_weights(path, network, *, kind, shape, **card):
     shape : tuple of int
         Shape of an input with one image.
     **card
-        The rest of the card (`astroclumps.weights.CARD_KEYS`).
+        The rest of the card (`astroclumps.weights.CARD_KEYS`); scores in ``held_out`` that are not finite become None.
 
     Returns
     -------
     path : `~pathlib.Path`
+
+    Raises
+    ------
+    ValueError
+        The threshold is not finite, because the network found nothing that is a clump.
     """
     from astroclumps import weights
 
+    if not np.isfinite(card.get("threshold", 0.5)):
+        raise ValueError("nothing that the network found on the validation images is a clump, so that it has no threshold; train longer")
+    scores = card.get("held_out") or {}
+    card["held_out"] = {k: None if isinstance(v, float) and not np.isfinite(v) else v for k, v in scores.items()}
     tensors = {k: v.detach().cpu().contiguous().numpy() for k, v in network.state_dict().items()}
     card = {
         "kind": kind, "design": ARCHITECTURES[kind], "licence": LICENCE, "citation": CITATION,
