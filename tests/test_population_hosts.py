@@ -158,3 +158,48 @@ def test_wrong_arguments_say_what_is_meant():
         clumpy_fraction(clumps, galaxies, min_clumps=0)
     with pytest.raises(CatalogError, match="clumps need a column 'mass'"):
         clump_fractions(clumps, galaxies)
+
+
+def twins(n_views):
+    """Galaxies of which each is seen ``n_views`` times."""
+    rng = np.random.default_rng(5)
+    rows = [(parent, f"{parent}-{view}") for parent in range(12) for view in range(n_views)]
+    galaxies = QTable({"galaxy": [name for _, name in rows], "mass": np.full(len(rows), 1e10) * u.Msun})
+    per_parent = rng.integers(0, 8, 12)
+    names = np.array([name for parent, name in rows for _ in range(per_parent[parent])])
+    clumps = QTable({"galaxy": names, "mass": np.full(len(names), 1e8) * u.Msun})
+    return clumps, galaxies, np.array([parent for parent, _ in rows])
+
+
+def test_views_of_one_galaxy_do_not_shrink_errors():
+    from astroclumps.population.mass_function import mass_function
+
+    def error(n_views, *, told):
+        clumps, galaxies, parents = twins(n_views)
+        if told:
+            galaxies["parent"] = parents
+        return mass_function(clumps, galaxies, bins=[1e7, 1e9] * u.Msun, populations=["all"], n_bootstrap=2000)["error"][0].value
+
+    alone = error(1, told=False)
+    assert error(1, told=True) == pytest.approx(alone, rel=0.05)
+    assert error(9, told=True) == pytest.approx(alone, rel=0.05)
+    assert error(9, told=False) == pytest.approx(alone / 3, rel=0.1)
+
+
+def test_clumpy_fraction_counts_parents_once():
+    clumps, galaxies, parents = twins(9)
+    told = galaxies.copy()
+    told["parent"] = parents
+    first, many = twins(1)[:2], clumpy_fraction(clumps, galaxies)
+    alone, together = clumpy_fraction(*first), clumpy_fraction(clumps, told)
+    assert together["fraction"][0] == alone["fraction"][0] == many["fraction"][0]
+    assert together["upper"][0] == pytest.approx(alone["upper"][0])
+    assert many["upper"][0] - many["lower"][0] < 0.4 * (alone["upper"][0] - alone["lower"][0])
+
+
+def test_parents_of_one_galaxy_must_agree():
+    from astroclumps.population.sample import Sample
+
+    clumps = QTable({"galaxy": ["a", "a"], "parent": ["p", "q"]})
+    with pytest.raises(CatalogError, match="different values of 'parent'"):
+        Sample(clumps)

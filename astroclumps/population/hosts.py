@@ -8,7 +8,7 @@ from astropy.table import QTable
 
 from ..evaluation.bootstrap import Bootstrap
 from ..exceptions import AstroclumpsWarning, CatalogError, NoClumpsWarning
-from .sample import P_0, POPULATIONS, Sample, values_of
+from .sample import P_0, POPULATIONS, Sample, parents_of, values_of
 from .transition import Transition, transition_mass
 
 __all__ = ["HOST_BINS", "clump_fractions", "clumpy_fraction", "host_masses", "host_transition", "mean_fraction", "with_hosts"]
@@ -65,7 +65,7 @@ def clump_fractions(clumps, galaxies, *, columns=("mass",), populations=POPULATI
     Returns
     -------
     `~astropy.table.QTable`
-        A row for each galaxy, in their order: ``galaxy``, and for each population ``n_all`` and so on, the number of clumps, and
+        A row for each galaxy, in their order: ``galaxy``, ``parent`` if they have it, and for each population ``n_all`` and so on, the number of clumps, and
         ``mass_fraction_all`` and so on. Galaxies without clumps have 0; those without the quantity, or with a clump without it, NaN.
 
     Warns
@@ -84,7 +84,7 @@ def clump_fractions(clumps, galaxies, *, columns=("mass",), populations=POPULATI
     [0.05, 0.0]
     """
     sample = Sample(clumps, galaxies, threshold=threshold, n_draws=0)
-    table = QTable({"galaxy": galaxies["galaxy"]})
+    table = QTable({name: galaxies[name] for name in ("galaxy", "parent") if name in galaxies.colnames})
     for population in populations:
         weights = sample.weights(population)
         table[f"n_{population}"] = np.bincount(sample.index, weights, sample.n_galaxies)
@@ -108,7 +108,7 @@ def mean_fraction(fractions, *, column, n_bootstrap=200, seed=0):
     Parameters
     ----------
     fractions : `~astropy.table.QTable`
-        From `clump_fractions`. Galaxies with NaN do not count.
+        From `clump_fractions`. Galaxies with NaN do not count. With a column ``parent`` whole parents are drawn.
     column : str
         Such as ``'mass_fraction_all'``.
     n_bootstrap : int, default 200
@@ -130,7 +130,7 @@ def mean_fraction(fractions, *, column, n_bootstrap=200, seed=0):
     """
     values = values_of(fractions, column, of="fractions")
     known = np.isfinite(values)
-    boot = Bootstrap(np.arange(len(values)), n_draws=n_bootstrap, seed=seed)
+    boot = Bootstrap(parents_of(values, fractions), n_draws=n_bootstrap, seed=seed)
     return boot.ratio(np.where(known, values, 0.0), known)
 
 
@@ -158,7 +158,7 @@ def clumpy_fraction(clumps, galaxies, *, by="mass", bins=HOST_BINS, min_clumps=1
     -------
     `~astropy.table.QTable`
         A row for each bin with galaxies: ``low``, ``high``, ``n_galaxies``, ``n_clumpy``, ``fraction``, ``lower`` and ``upper`` (68%
-        Wilson interval).
+        Wilson interval; where galaxies have a column ``parent``, that of as many galaxies as there are parents in the bin).
 
     Warns
     -----
@@ -177,8 +177,6 @@ def clumpy_fraction(clumps, galaxies, *, by="mass", bins=HOST_BINS, min_clumps=1
     1.0          3        1
     2.0          1        1
     """
-    from astropy.stats import binom_conf_interval
-
     if threshold is None:
         raise ValueError("a galaxy is clumpy or not: threshold must be a number, not None")
     if min_clumps < 1:
@@ -192,7 +190,8 @@ def clumpy_fraction(clumps, galaxies, *, by="mass", bins=HOST_BINS, min_clumps=1
         warnings.warn(f"no galaxies with {by} inside the bins: there is no clumpy fraction", NoClumpsWarning, stacklevel=2)
     interval = np.zeros((2, 0))
     if full.any():
-        interval = binom_conf_interval(hits[full], n[full], confidence_level=0.6827, interval="wilson")
+        alone = _independent(galaxies, values, edges)[full]  # views of one galaxy tell no more than one
+        interval = _wilson(hits[full] / n[full], alone)
     table = QTable()
     for name, column in (("low", edges[:-1]), ("high", edges[1:])):
         table[name] = column[full] if unit is None else column[full] * unit
@@ -310,6 +309,19 @@ def host_transition(clumps, galaxies, *, threshold=P_0, method="logistic", n_boo
     hosted = with_hosts(clumps, galaxies, columns=["mass"])
     settings = {"threshold": threshold, "method": method, "galaxies": galaxies, "n_bootstrap": n_bootstrap, "seed": seed}
     return transition_mass(hosted, column="host_mass", **settings)
+
+
+def _wilson(share, n):
+    """68% interval of a share of n independent objects; `~astropy.stats.binom_conf_interval` takes whole numbers of successes only."""
+    middle, half = (share + 0.5 / n) / (1 + 1 / n), np.sqrt(share * (1 - share) / n + 0.25 / n**2) / (1 + 1 / n)  # one sigma
+    return np.array([middle - half, middle + half])
+
+
+def _independent(galaxies, values, edges):
+    """Number of different parents in each bin."""
+    parents, place = parents_of(values, galaxies), np.searchsorted(edges, values, side="right") - 1
+    place = np.where(values == edges[-1], len(edges) - 2, place)
+    return np.array([len(np.unique(parents[place == k])) for k in range(len(edges) - 1)])
 
 
 def _binned(galaxies, by, bins):

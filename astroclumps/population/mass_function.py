@@ -146,8 +146,8 @@ def _block(sample, population, bin_of, inside, gain, n_bins):
     for one in sample.replicas(n_draws):
         where = (one.rows, one.pick)
         counts = np.bincount(bin_of[where], weights=one.weights(population) * gain[where], minlength=n_bins + 1)
-        drawn.append(counts[:n_bins])
-    error = np.std(drawn, axis=0) if sample.n_galaxies > 1 and len(drawn) > 1 else np.full(n_bins, np.nan)
+        drawn.append(counts[:n_bins] * sample.n_galaxies / max(one.galaxies.sum(), 1))  # parents bring different numbers of galaxies
+    error = np.std(drawn, axis=0) if sample.n_parents > 1 and len(drawn) > 1 else np.full(n_bins, np.nan)
     return n, total, low * scale, high * scale, error
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from ..evaluation.bootstrap import Bootstrap
 from ..exceptions import CatalogError
 
-__all__ = ["POPULATIONS", "P_0", "Replica", "Sample", "posterior", "values_of"]
+__all__ = ["POPULATIONS", "P_0", "Replica", "Sample", "parents_of", "posterior", "values_of"]
 
 P_0 = 0.5
 """Probability from which on a clump counts as long-lived (G21 4.2)."""
@@ -55,12 +55,13 @@ class Sample:
     clumps : `~astropy.table.QTable`
         With ``galaxy``, and with ``p_long`` or, where there is none, ``longevity`` if classes are asked for.
     galaxies : `~astropy.table.QTable`, optional
-        With ``galaxy``. Default: the galaxies that have clumps.
+        With ``galaxy``, and ``parent`` where several rows hang together, such as images of one simulated galaxy: the errors then draw
+        whole parents. Default: the galaxies that have clumps, with the column ``parent`` of the clumps if there is one.
     threshold : float or None, default 0.5
         P_0: clumps of ``p_long`` at or above it are long-lived, those below short-lived (G21 4.2). None: each counts as long-lived by
         ``p_long`` and as short-lived by the rest; the draws then draw its class.
     n_draws : int, default 200
-        Draws of whole galaxies.
+        Draws of whole galaxies, or of parents.
     seed : int, default 0
 
     Attributes
@@ -68,6 +69,8 @@ class Sample:
     index : ndarray of int, shape (n_clumps,)
         Row of each clump's galaxy.
     n_galaxies : int
+    n_parents : int
+        Galaxies that are independent of each other; without ``parent`` all of them.
     long : ndarray, shape (n_clumps,)
         Probability of being long-lived, or 0 and 1 with a threshold; NaN without class.
 
@@ -107,7 +110,9 @@ class Sample:
                 f"{len(missing)} clumps are in galaxies that are not listed, such as {str(missing[0])!r}; add them or cut the clumps"
             )
         self.index, self.n_galaxies = order[place], len(names)
-        self._drawn, self._seed, self._boot = threshold is None, seed, Bootstrap(np.arange(len(names)), n_draws=n_draws, seed=seed)
+        self._parents = parents_of(names, galaxies, clumps if galaxies is None else None)
+        self.n_parents = len(np.unique(self._parents))
+        self._drawn, self._seed, self._boot = threshold is None, seed, Bootstrap(self._parents, n_draws=n_draws, seed=seed)
         self.long = _long(clumps, threshold)
 
     def __len__(self):
@@ -133,7 +138,8 @@ class Sample:
         """
         rng = np.random.default_rng([self._seed, 1])
         long = np.full(len(self), np.nan) if self.long is None else self.long
-        for galaxies in self._boot.times:
+        for parents in self._boot.times:
+            galaxies = parents[self._boot.index]
             rows = np.repeat(np.arange(len(self)), galaxies[self.index].astype(int))
             chance, pick, drawn = rng.random(len(rows)), rng.integers(0, n_posterior, len(rows)), long[rows]
             if self._drawn:
@@ -141,19 +147,58 @@ class Sample:
             yield Replica(rows, drawn, pick, galaxies)
 
     def spread(self, drawn):
-        """Standard deviation of draws; NaN with fewer than two galaxies, or where a fifth of the draws have no value."""
+        """Standard deviation of draws; NaN with fewer than two parents, or where a fifth of the draws have no value."""
         lower, upper = self.interval(drawn)
         good = np.asarray(drawn)[np.isfinite(drawn)]
         return float(good.std()) if np.isfinite(lower + upper) else float("nan")
 
     def interval(self, drawn):
-        """16th and 84th percentile of draws; NaN with fewer than two galaxies, or where a fifth of the draws have no value."""
+        """16th and 84th percentile of draws; NaN with fewer than two parents, or where a fifth of the draws have no value."""
         drawn = np.asarray(drawn, dtype=float)
         good = drawn[np.isfinite(drawn)]
-        if self.n_galaxies < 2 or len(good) < 2 or len(good) < 0.8 * len(drawn):
+        if self.n_parents < 2 or len(good) < 2 or len(good) < 0.8 * len(drawn):
             return float("nan"), float("nan")
         lower, upper = np.percentile(good, [15.865, 84.135])
         return float(lower), float(upper)
+
+
+def parents_of(names, galaxies, clumps=None):
+    """What hangs together among galaxies: their column ``parent``, else each galaxy by itself.
+
+    Parameters
+    ----------
+    names : ndarray, shape (n,)
+        Names of the galaxies, as in the table of galaxies or, without one, in rising order.
+    galaxies : `~astropy.table.Table` or None
+        With a row for each name.
+    clumps : `~astropy.table.Table`, optional
+        Looked at where there is no table of galaxies.
+
+    Returns
+    -------
+    ndarray, shape (n,)
+
+    Raises
+    ------
+    CatalogError
+        Clumps of one galaxy have different parents.
+
+    Examples
+    --------
+    >>> from astropy.table import Table
+    >>> from astroclumps.population.sample import parents_of
+    >>> parents_of(["a1", "a2"], Table({"parent": ["a", "a"]})).tolist()
+    ['a', 'a']
+    """
+    if galaxies is not None:
+        return np.asarray(galaxies["parent"]) if "parent" in galaxies.colnames else np.arange(len(names))
+    if clumps is None or "parent" not in clumps.colnames:
+        return np.arange(len(names))
+    host, parent = np.asarray(clumps["galaxy"]), np.asarray(clumps["parent"])
+    _, first, index = np.unique(host, return_index=True, return_inverse=True)
+    if (parent[first][index] != parent).any():
+        raise CatalogError("clumps of one galaxy have different values of 'parent'; it names what the galaxy is a view of")
+    return parent[first]
 
 
 def values_of(table, name, unit=None, *, of="clumps"):
