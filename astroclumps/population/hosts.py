@@ -65,8 +65,9 @@ def clump_fractions(clumps, galaxies, *, columns=("mass",), populations=POPULATI
     Returns
     -------
     `~astropy.table.QTable`
-        A row for each galaxy, in their order: ``galaxy``, ``parent`` if they have it, and for each population ``n_all`` and so on, the number of clumps, and
-        ``mass_fraction_all`` and so on. Galaxies without clumps have 0; those without the quantity, or with a clump without it, NaN.
+        A row for each galaxy, in their order: ``galaxy``, ``parent`` if they have it, and for each population ``n_all`` and so on, the
+        number of clumps, and ``mass_fraction_all`` and so on. Galaxies without clumps have 0; those without the quantity, or with a clump
+        without it, NaN.
 
     Warns
     -----

@@ -114,5 +114,5 @@ def join(name, arms) -> Arm:
         tables.append(vstack(filled, join_type="exact", metadata_conflicts="silent"))
     names, times = np.unique(tables[1]["galaxy"], return_counts=True)
     if (times > 1).any():
-        raise ValueError(f"galaxy {names[times > 1][0]!r} is in two of the arms; give their images different names")
+        raise ValueError(f"galaxy {str(names[times > 1][0])!r} is in two of the arms; give their images different names")
     return Arm(name, *tables)

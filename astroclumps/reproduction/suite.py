@@ -40,11 +40,11 @@ def suite_arm(data, *, out, predictions=None, images=None, region=6, pipeline=No
     images : int, optional
         Take so many images, the same number of every galaxy as nearly as possible. Default: all.
     region : int, default 6
-        Side in pixels of the square whose clumps make the true class of a detection, that of ``cnn-synthetic`` (ours; paper: the stamp, 10).
+        Side in pixels of the square whose clumps make the true class of a detection, that of ``cnn-synthetic`` (ours; paper: 10).
     pipeline : `~astroclumps.Pipeline`, optional
-        Default: ``Pipeline()``. Of the predictions' own noise, if given, ``seed`` is theirs.
+        Default: ``Pipeline()``.
     seed : int, default 0
-        Of the noise and of the choice of images.
+        Of the choice of images, and of the noise; with predictions the noise has their seed.
     n_jobs : int, default 1
         Processes, a galaxy each.
     progress : bool, default False
