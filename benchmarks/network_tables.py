@@ -18,8 +18,8 @@ COLUMNS = (
     ("average precision", ("average_precision",)),
 )
 CLASSIFIER = (
-    "balanced_completeness", "balanced_precision", "precision_at_recall_80", "roc_auc", "mass_alone_auc", "balanced_calibration_error",
-    "expected_calibration_error",
+    "balanced_completeness", "balanced_precision", "precision_at_recall_80", "roc_auc", "mass_alone_auc", "expected_calibration_error",
+    "expected_calibration_error_balanced", "expected_calibration_error_uncorrected",
 )  # fmt: skip
 PICTURES = {"suite": ("detectors", "completeness", "failures"), "gizmo": ("failures",)}
 

@@ -89,7 +89,8 @@ def test_the_report_holds_all_scores_with_errors():
     report = classification_report(truth, p, n_bootstrap=30)
     assert set(report) == {
         "completeness_positive", "completeness_negative", "balanced_completeness", "balanced_precision", "natural_precision",
-        "roc_auc", "expected_calibration_error", "balanced_calibration_error", "precision_at_recall_80", "balanced_precision_at_recall_80",
+        "roc_auc", "expected_calibration_error", "expected_calibration_error_balanced", "expected_calibration_error_uncorrected",
+        "precision_at_recall_80", "balanced_precision_at_recall_80",
     }  # fmt: skip
     assert all(0 <= value <= 1 and 0 < error < 0.2 for value, error in report.values())
     # ROC: the share of pairs in the right order
@@ -134,3 +135,22 @@ def test_the_same_seed_gives_the_same_errors():
     data = sample(n_long=20, n_short=50)
     assert classification_report(*data, n_bootstrap=20, seed=1) == classification_report(*data, n_bootstrap=20, seed=1)
     assert classification_report(*data, n_bootstrap=20, seed=1) != classification_report(*data, n_bootstrap=20, seed=2)
+
+
+def test_calibration_errors_are_told_apart_by_the_mix():
+    # perfect in a balanced mix, a ninth as many positives: the corrected and the balanced errors vanish, the uncorrected one does not
+    rng = np.random.default_rng(3)
+    p = rng.random(400_000)
+    truth = rng.random(400_000) < p
+    keep = ~truth | (rng.random(400_000) < 1 / 9)
+    report = {name: value for name, (value, _) in classification_report(truth[keep], p[keep], n_bootstrap=0).items()}
+    assert report["expected_calibration_error"] < 0.01
+    assert report["expected_calibration_error_balanced"] < 0.02
+    assert report["expected_calibration_error_uncorrected"] == pytest.approx(p[keep].mean() - truth[keep].mean(), abs=0.01)
+    assert report["expected_calibration_error_uncorrected"] > 0.2
+
+
+def test_a_probability_that_is_nan_is_refused():
+    for function in (balanced_scores, calibration_error, classification_report):
+        with pytest.raises(ValueError, match="p holds 1 NaN of 3"):
+            function([True, False, True], [0.5, np.nan, 0.2])

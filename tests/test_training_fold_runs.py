@@ -12,6 +12,8 @@ pytest.importorskip("sklearn", reason="needs scikit-learn")
 
 from astroclumps import LongevityClassifier, UNetDetector, weights  # noqa: E402
 from astroclumps.cli import main  # noqa: E402
+from astroclumps.evaluation.squares import squares  # noqa: E402
+from astroclumps.evaluation.truth import gather  # noqa: E402
 from astroclumps.training.fold_cnn import train_cnn_fold  # noqa: E402
 from astroclumps.training.fold_unet import fold_files, images_of, train_unet_fold  # noqa: E402
 from astroclumps.training.folds import Folds  # noqa: E402
@@ -159,6 +161,7 @@ def test_the_command_line_runs_the_chain(data, tmp_path, capsys):
     known = [held_out[name][0] for name in CARD_SCORES if name != "balanced_precision"]  # that is None where all are called short-lived
     assert all(0 <= value <= 1 for value in known)
     assert all(len(held_out[name]) == 2 for name in CARD_SCORES)
+    assert {"expected_calibration_error_balanced", "detections_per_image_10px_at_90", "detections_per_image_8px_at_90"} < set(held_out)
     recipe = weights.card(fold_files(tmp_path, "unet", 0)[0])["recipe"]
     assert recipe["sf_zlc"] == 1e-3
     assert recipe["augmentation"]["flux"] == 0.3
@@ -188,6 +191,15 @@ def test_scores_need_both_classes_only_for_the_classifier(data, out):
     scores = held_out_scores(galaxies, Predictions.read(out / "unet"), kind="unet", n_draws=20)
     assert scores["n_images"] == len(galaxies)
     assert all(0 <= scores[name][0] <= 1 for name in (*CARD_SCORES[:3], "completeness_10px_at_90", "average_precision_3px"))
+    # each size has its own threshold, so its own number of detections
+    truth = gather(galaxies, policies=("all",))
+    found = Predictions.read(out / "unet")
+    level = [(found.x[r], found.y[r], found.level_score[r]) for r in found.rows(len(galaxies), threshold=0)]
+    for size in (8, 10):
+        counted = squares(galaxies, level, size=size, policies=("all",), n_draws=20, truth=truth)
+        numbers = counted.numbers(policy="all", cut=counted.cut_at_true_detection(0.9, policy="all"))
+        assert scores[f"detections_per_image_{size}px_at_90"] == pytest.approx(numbers["detections_per_image"])
+    assert "detections_per_image_at_90" not in scores
     part = held_out_scores(galaxies, Predictions.read(fold_files(out, "unet", 0)[1]), kind="unet", n_draws=20)
     assert part["n_galaxies"] == 1
 

@@ -17,6 +17,10 @@ been trained on these galaxies). On the same noisy images stand classical finder
 light-weighted random points, and a dot in every lit square. Scores with errors are in OUT/scores.json, tables in OUT/*.ecsv."""
 _FILES = ("scores.json",)
 _HELD_OUT = "held-out folds"
+_CLASSIFIER = (
+    "balanced_completeness", "balanced_precision", "precision_at_recall_80", "expected_calibration_error",
+    "expected_calibration_error_balanced", "roc_auc",
+)  # fmt: skip
 
 
 def add_parser(commands):
@@ -296,8 +300,8 @@ class _Job:
         scores = self.scores.get("classifier", {}).get("all", {})
         if "roc_auc" in scores:
             lines.append(f"\nclassifier on {scores['n_long']} long- and {scores['n_short']} short-lived stamps:")
-            for key in ("balanced_completeness", "balanced_precision", "precision_at_recall_80", "balanced_calibration_error", "roc_auc"):
-                lines.append(f"  {key.replace('_', ' '):28s} {_pm(scores[key])}")
+            for key in _CLASSIFIER:
+                lines.append(f"  {key.replace('_', ' '):36s} {_pm(scores[key])}")
         return "\n".join(lines)
 
 

@@ -108,7 +108,7 @@ def classifier_scores(stamps, *, threshold=0.5, by="auto", without_censored=Fals
     Parameters
     ----------
     stamps : `~astropy.table.QTable`
-        From `judged_stamps`.
+        From `judged_stamps`. Rows without ``p_long`` (NaN) are left out.
     threshold : float, default 0.5
         P_0 (paper section 4.2).
     by : {'auto', 'galaxy', 'track'}
@@ -121,7 +121,8 @@ def classifier_scores(stamps, *, threshold=0.5, by="auto", without_censored=Fals
     Returns
     -------
     scores : dict
-        Name -> (value, error) as of `~astroclumps.evaluation.curves.classification_report`; ``n_long``, ``n_short``, ``by``;
+        Name -> (value, error) as of `~astroclumps.evaluation.curves.classification_report`, where ``expected_calibration_error`` is that
+        after the correction to the true share of long-lived stamps; ``n_long``, ``n_short``, ``by``;
         ``mass_alone_auc``: area under the ROC of the clumps' mass as the only clue; ``mix``: share of long-lived ones as the
         probabilities alone give it (`~astroclumps.longevity.calibration.estimate_mix`), and ``calibration_error_in_mix``: calibration
         error of the probabilities corrected to it. Of a set with one class only the numbers.
@@ -139,7 +140,7 @@ def classifier_scores(stamps, *, threshold=0.5, by="auto", without_censored=Fals
     out |= classification_report(truth, p, threshold=threshold, groups=groups, n_bootstrap=n_draws, seed=seed)
     out["mix"] = estimate_mix(p)
     corrected = classification_report(truth, correct_mix(p, out["mix"]), groups=groups, n_bootstrap=n_draws, seed=seed)
-    out["calibration_error_in_mix"] = corrected["expected_calibration_error"]
+    out["calibration_error_in_mix"] = corrected["expected_calibration_error_uncorrected"]
     rank = np.asarray(chosen["mass"]) / max(chosen["mass"].max(), 1e-30)
     out["mass_alone_auc"] = classification_report(truth, rank, groups=groups, n_bootstrap=n_draws, seed=seed)["roc_auc"]
     return out

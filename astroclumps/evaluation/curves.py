@@ -3,6 +3,8 @@
 import numpy as np
 from astropy.table import QTable
 
+from astroclumps.longevity.calibration import correct_mix
+
 __all__ = ["balanced_scores", "calibration_error", "classification_report", "precision_recall", "reliability", "roc"]
 
 
@@ -12,6 +14,8 @@ def _check(truth, p):
         raise ValueError(f"truth and p must be 1D and equally long, got shapes {truth.shape} and {p.shape}")
     if truth.all() or not truth.any():
         raise ValueError("both classes must be present in truth")
+    if np.isnan(p).any():
+        raise ValueError(f"p holds {np.isnan(p).sum()} NaN of {len(p)}, which no threshold can judge; leave those objects out of both")
     return truth, p
 
 
@@ -23,7 +27,8 @@ def balanced_scores(truth, p, *, threshold=0.5):
     truth : array_like of bool, shape (n,)
         True for the positive class (long-lived).
     p : array_like of float, shape (n,)
-        Probability of the positive class.
+        Probability of the positive class. NaN, such as ``p_long`` of an empty stamp, is refused: leave those objects out first, as
+        `~astroclumps.evaluation.classification.classifier_scores` does.
     threshold : float, default 0.5
         Positive at or above it (paper section 4.2).
 
@@ -32,6 +37,11 @@ def balanced_scores(truth, p, *, threshold=0.5):
     scores : dict
         ``completeness_positive``, ``completeness_negative``, ``balanced_completeness`` (their mean), ``balanced_precision`` (of
         the positive class when both classes are equally many), ``natural_precision``.
+
+    Raises
+    ------
+    ValueError
+        ``truth`` and ``p`` differ in length, only one class is there, or ``p`` holds NaN.
 
     Examples
     --------
@@ -189,18 +199,23 @@ def classification_report(truth, p, *, threshold=0.5, groups=None, n_bootstrap=2
     Returns
     -------
     report : dict
-        Name -> (value, error): those of `balanced_scores`, ``roc_auc``, ``expected_calibration_error``, ``balanced_calibration_error``,
-        ``precision_at_recall_80`` (natural mix) and ``balanced_precision_at_recall_80``. Errors are NaN with fewer than two groups.
+        Name -> (value, error): those of `balanced_scores`, ``roc_auc``, ``precision_at_recall_80`` (natural mix) and
+        ``balanced_precision_at_recall_80``. Three calibration errors, of a ``p`` that is meant for a balanced mix, as ``p_long`` is:
+        ``expected_calibration_error_balanced``, both classes counting alike; ``expected_calibration_error``, after the correction
+        (`~astroclumps.longevity.calibration.correct_mix`) to the share of positives in ``truth``;
+        ``expected_calibration_error_uncorrected``, of ``p`` as it is in the mix of ``truth``. Errors are NaN with fewer than two groups.
     """
     truth, p = _check(truth, p)
+    share = truth.mean()
     groups = np.arange(len(truth)) if groups is None else np.asarray(groups)
 
     def scores(t, q):
         out = balanced_scores(t, q, threshold=threshold)
         _, tpr, fpr = _cumulated(t, q)
         out["roc_auc"] = float(np.trapezoid(np.append(0.0, tpr), np.append(0.0, fpr)))
-        out["expected_calibration_error"] = calibration_error(t, q)
-        out["balanced_calibration_error"] = calibration_error(t, q, balanced=True)
+        out["expected_calibration_error"] = calibration_error(t, correct_mix(q, share))
+        out["expected_calibration_error_balanced"] = calibration_error(t, q, balanced=True)
+        out["expected_calibration_error_uncorrected"] = calibration_error(t, q)
         cut = np.quantile(q[t], 0.2)
         tpr, fpr = (q[t] >= cut).mean(), (q[~t] >= cut).mean()
         out["precision_at_recall_80"] = float(t[q >= cut].mean())

@@ -8,7 +8,7 @@ import torch
 
 from astroclumps import bands as _bands
 from astroclumps.detection.stretch import STRETCH
-from astroclumps.evaluation.curves import calibration_error, classification_report
+from astroclumps.evaluation.curves import classification_report
 from astroclumps.longevity.calibration import fit_scaling
 from astroclumps.longevity.classifier import orientations
 from astroclumps.longevity.stamps import STAMP, STAMP_STRETCH
@@ -193,7 +193,6 @@ def train_cnn(
         report = classification_report(judge.long_lived, p, groups=judge.galaxy)
         held_out = {k: [round(v, 4), round(e, 4)] for k, (v, e) in report.items()}
         held_out |= {"n_stamps": len(test), "natural_share_long_lived": round(float(test.long_lived.mean()), 4)}
-        held_out["balanced_calibration_error"] = round(_balanced_calibration(judge.long_lived, p, seed=seed), 4)
     return write_weights(
         folder / f"{name}-{version}.safetensors", network, kind="cnn", shape=(1, len(card["bands"]), STAMP, STAMP), name=name,
         version=version, architecture={"channels": len(card["bands"]), "size": STAMP, "dropout": dropout}, bands=card["bands"],
@@ -218,12 +217,3 @@ def _maps(network, mocks, *, seed):
             logits = network(torch.from_numpy(inputs).to(memory_format=torch.channels_last))
         out[first : first + len(inputs)] = torch.sigmoid(logits.float()).numpy()
     return out
-
-
-def _balanced_calibration(truth, p, *, seed, draws=50):
-    """Mean calibration error of random balanced subsets."""
-    rng = np.random.default_rng(seed)
-    long, short = np.flatnonzero(truth), np.flatnonzero(~truth)
-    n = min(len(long), len(short))
-    picks = [np.concatenate([rng.choice(long, n, replace=False), rng.choice(short, n, replace=False)]) for _ in range(draws)]
-    return float(np.mean([calibration_error(truth[i], p[i]) for i in picks]))

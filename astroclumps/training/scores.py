@@ -7,6 +7,11 @@ __all__ = ["held_out_scores"]
 _HALF = 0.5
 """Threshold of every fold in `Predictions.level_score`."""
 
+_CLASSIFIER = (
+    "balanced_completeness", "balanced_precision", "precision_at_recall_80", "roc_auc", "mass_alone_auc", "expected_calibration_error",
+    "expected_calibration_error_balanced",
+)  # fmt: skip
+
 
 def held_out_scores(galaxies, predictions, *, kind, policy="all", n_draws=200, seed=0, region=10) -> dict:
     """What the predictions of the folds reach, as model cards hold it.
@@ -33,11 +38,11 @@ def held_out_scores(galaxies, predictions, *, kind, policy="all", n_draws=200, s
         Name -> (value, error), and numbers. ``'unet'``: ``completeness_10px``, ``completeness_8px`` and ``true_detection_10px``,
         ``true_detection_8px`` of squares above 10^7.5 Msun (`astroclumps.evaluation.squares`); ``completeness_3px``, ``purity_3px``,
         ``average_precision_3px`` (`astroclumps.evaluation.one_to_one`); ``detections_per_image``; ``completeness_10px_at_90``,
-        ``completeness_8px_at_90`` and ``detections_per_image_at_90`` with the threshold that gives a true detection rate of 0.9 in squares
-        of that size (the number of detections is that of 10 pixels), as the paper has it. ``'cnn'``: ``balanced_completeness``,
+        ``completeness_8px_at_90``, ``detections_per_image_10px_at_90`` and ``detections_per_image_8px_at_90`` with the threshold that
+        gives a true detection rate of 0.9 in squares of that size, as the paper has it. ``'cnn'``: ``balanced_completeness``,
         ``balanced_precision``, ``precision_at_recall_80`` (natural mix), ``roc_auc``, ``mass_alone_auc``; ``expected_calibration_error`` of
         ``p_long`` corrected from the balanced mix (`astroclumps.longevity.calibration.correct_mix`) to ``share_long_lived``, that of the
-        whole set.
+        whole set, and ``expected_calibration_error_balanced`` of ``p_long`` as it is, both classes counting alike.
 
     Examples
     --------
@@ -71,10 +76,7 @@ def _detector(galaxies, detections, policy, n_draws, seed):
         numbers = counted.numbers(policy=policy, cut=_HALF)
         out[f"completeness_{size}px"], out[f"true_detection_{size}px"] = numbers["completeness"], numbers["true_detection"]
         numbers = counted.numbers(policy=policy, cut=counted.cut_at_true_detection(0.9, policy=policy))
-        at_90[f"completeness_{size}px_at_90"], at_90["detections_per_image_at_90"] = (
-            numbers["completeness"],
-            numbers["detections_per_image"],
-        )
+        at_90 |= {f"{name}_{size}px_at_90": numbers[name] for name in ("completeness", "detections_per_image")}
     matched = one_to_one(galaxies, detections, sf_zlc=policy, n_draws=n_draws, seed=seed)
     numbers = matched.numbers(cut=_HALF)
     out["completeness_3px"], out["purity_3px"] = numbers["completeness"], numbers["purity"]
@@ -85,7 +87,6 @@ def _detector(galaxies, detections, policy, n_draws, seed):
 
 def _classifier(galaxies, detections, p_long, n_draws, seed, region):
     from astroclumps.evaluation.classification import classifier_scores, judged_stamps
-    from astroclumps.longevity.calibration import correct_mix
 
     stamps = judged_stamps(galaxies, detections, p_long, region=region)
     scores = classifier_scores(stamps, n_draws=n_draws, seed=seed)
@@ -93,7 +94,4 @@ def _classifier(galaxies, detections, p_long, n_draws, seed, region):
     out = {"n_stamps": scores["n_long"] + scores["n_short"], "share_long_lived": share}
     if "roc_auc" not in scores:
         return out
-    stamps["p_long"] = correct_mix(stamps["p_long"], share)
-    calibrated = classifier_scores(stamps, n_draws=n_draws, seed=seed)["expected_calibration_error"]
-    names = ("balanced_completeness", "balanced_precision", "precision_at_recall_80", "roc_auc", "mass_alone_auc")
-    return {**out, **{name: scores[name] for name in names}, "expected_calibration_error": calibrated}
+    return out | {name: scores[name] for name in _CLASSIFIER}
