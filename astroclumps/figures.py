@@ -74,4 +74,4 @@ def log_axis(axes) -> None:
 
 def save(figure, path) -> None:
     """Write a figure; the same figure gives the same bytes."""
-    figure.savefig(path, metadata={"Software": None} if path.suffix.lower() == ".png" else None)
+    figure.savefig(path, metadata={".png": {"Software": None}, ".pdf": {"CreationDate": None}}.get(path.suffix.lower()))

@@ -30,6 +30,7 @@ _ELSEWHERE = {
     ),
     "plotting_classifier": ("plot_band_use", "plot_classifier", "plot_p_long"),
     "plotting_failures": ("plot_failures",),
+    "plotting_population": ("plot_ages", "plot_hosts", "plot_mass_function", "plot_radii"),
 }  # fmt: skip
 
 
