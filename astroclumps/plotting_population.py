@@ -11,6 +11,7 @@ __all__ = ["plot_ages", "plot_hosts", "plot_mass_function", "plot_radii"]
 
 _ALL = ("all clumps", "#303030", "#303030", "-", "D")
 _COLUMNS = 3
+_BOX = {"fc": "white", "ec": "none", "alpha": 0.75, "pad": 1}
 _LINE = {"color": "0.45", "lw": 1.0, "zorder": 0}
 
 
@@ -55,13 +56,11 @@ def plot_mass_function(tables, path, *, fits=None, transitions=None, title: str 
             below, above = np.maximum(phi - low, error)[held], np.maximum(high - phi, error)[held]
             below = np.minimum(below, 0.999 * phi[held])
             axes.errorbar(mass[held], phi[held], [below, above], color=colour, ls=line, marker=mark, ms=4, lw=1.2, capsize=2, label=label)
-        axes.set(xscale="log", yscale="log", xlabel=r"mass of the clump [M$_\odot$]")
-        axes.set_ylim(0.4 * lowest, 6 * highest)
-        _law(axes, fits.get(name), table)
-        _transition(axes, transitions.get(name), "transition")
-        axes.legend(fontsize=8, frameon=False, loc="lower left")
-    _label_first(panels, "clumps per galaxy and dex")
-    return _write(figure, path)
+        axes.set(xscale="log", yscale="log", xlabel=r"mass of the clump [M$_\odot$]", ylim=(0.3 * lowest, 12 * highest))
+        text = [_law(axes, fits.get(name), table), _transition(axes, transitions.get(name))]
+        axes.text(0.97, 0.97, "\n".join(filter(None, text)), size=8, ha="right", va="top", color="0.3", transform=axes.transAxes, bbox=_BOX)
+    _share_x(panels)
+    return _finish(figure, panels, "clumps per galaxy and dex", path)
 
 
 def plot_radii(tables, path, *, medians=None, title: str = "") -> Path:
@@ -84,13 +83,13 @@ def plot_radii(tables, path, *, medians=None, title: str = "") -> Path:
     figure, panels = _panels("plot_radii", tables, title)
     for name, axes in panels.items():
         _densities(axes, tables[name], "r_norm", None)
-        _medians(axes, medians.get(name), None, r"{:.2f} R$_{{\rm e}}$")
-        log_axis(axes)
-        axes.set(xlabel=r"distance from the centre / R$_{\rm e}$", ylim=(0, None))
+        _medians(axes, tables[name], medians.get(name), None, r"{:.2f} R$_{{\rm e}}$")
+        axes.set(xscale="log", xlabel=r"distance from the centre / R$_{\rm e}$")
+        axes.set_xticks([0.5, 1, 2, 3], ["0.5", "1", "2", "3"])
+        axes.set_xticks([], minor=True)
         axes.axvline(1, ls=(0, (1, 3)), **_LINE)
-        axes.legend(fontsize=8, frameon=False)
-    _label_first(panels, "density [1/dex]")
-    return _write(figure, path)
+    _share_x(panels)
+    return _finish(figure, panels, "density [1/dex]", path)
 
 
 def plot_ages(tables, path, *, medians=None, title: str = "") -> Path:
@@ -113,12 +112,11 @@ def plot_ages(tables, path, *, medians=None, title: str = "") -> Path:
     figure, panels = _panels("plot_ages", tables, title)
     for name, axes in panels.items():
         _densities(axes, tables[name], "middle", u.Myr)
-        _medians(axes, medians.get(name), u.Myr, "{:.0f} Myr")
+        _medians(axes, tables[name], medians.get(name), u.Myr, "{:.0f} Myr")
         log_axis(axes)
-        axes.set(xlabel="mean age of the stars [Myr]", ylim=(0, None))
-        axes.legend(fontsize=8, frameon=False)
-    _label_first(panels, "density [1/dex]")
-    return _write(figure, path)
+        axes.set_xlabel("mean age of the stars [Myr]")
+    _share_x(panels)
+    return _finish(figure, panels, "density [1/dex]", path)
 
 
 def plot_hosts(tables, path, *, transitions=None, limits=None, title: str = "") -> Path:
@@ -133,7 +131,7 @@ def plot_hosts(tables, path, *, transitions=None, limits=None, title: str = "") 
     transitions : `~astroclumps.population.transition.Transition` or dict, optional
         From `~astroclumps.population.hosts.host_transition`: vertical lines with their error.
     limits : `~astropy.units.Quantity` ['mass'], shape (2,), optional
-        A range of stellar masses to shade, such as `~astroclumps.survival.stellar_mass_limit` at both ends of the sample's redshifts.
+        A range of stellar masses to shade, such as `~astroclumps.survival.stellar_mass_threshold` at both ends of the sample's redshifts.
 
     Returns
     -------
@@ -145,7 +143,7 @@ def plot_hosts(tables, path, *, transitions=None, limits=None, title: str = "") 
         table = tables[name]
         if limits is not None:
             ends = sorted(limits.to_value(u.Msun))
-            axes.axvspan(*ends, color="0.92", lw=0, zorder=-1, label="disruption by supernovae below (eqs. 4-8)")
+            axes.axvspan(*ends, color="#f3e6c8", lw=0, zorder=-1, label="supernovae disrupt clumps below (eqs. 4-8)")
         for population in _populations(table):
             part = _part(table, population)
             label, _, colour, line, mark = _style(population)
@@ -153,17 +151,16 @@ def plot_hosts(tables, path, *, transitions=None, limits=None, title: str = "") 
             dex = np.log10(part["high"] / part["low"]).value
             held = np.asarray(part["n_galaxies"]) > 0
             share, error = (np.asarray(part[key], dtype=float) / dex for key in ("fraction", "fraction_error"))
-            label = f"{label}: {np.nansum(part['n']):.0f}"
             axes.errorbar(
                 middle[held], share[held], np.nan_to_num(error[held]), color=colour, ls=line, marker=mark, ms=4, lw=1.2, capsize=2,
                 label=label,
             )  # fmt: skip
         axes.set(xscale="log", xlabel=r"stellar mass of the galaxy [M$_\odot$]")
-        axes.set_ylim(0, 1.45 * max(axes.get_ylim()[1], 0.1))
-        _transition(axes, transitions.get(name), "transition")
-        axes.legend(fontsize=8, frameon=False, loc="upper left")
-    _label_first(panels, "share of the clumps [1/dex]")
-    return _write(figure, path)
+        axes.set_ylim(0, 1.3 * max(axes.get_ylim()[1], 0.1))
+        text = [*_numbers(table), _transition(axes, transitions.get(name))]
+        axes.text(0.03, 0.97, "\n".join(filter(None, text)), size=8, va="top", color="0.3", transform=axes.transAxes, bbox=_BOX)
+    _share_x(panels)
+    return _finish(figure, panels, "share of the clumps [1/dex]", path)
 
 
 def _named(one):
@@ -190,14 +187,25 @@ def _panels(who, tables, title):
     return figure, panels
 
 
-def _label_first(panels, text):
-    """The vertical axis is named in the first panel of each row."""
+def _share_x(panels):
+    """The same range for all panels."""
+    low, high = zip(*(axes.get_xlim() for axes in panels.values()), strict=True)
+    for axes in panels.values():
+        axes.set_xlim(min(low), max(high))
+
+
+def _finish(figure, panels, label, path):
+    """Name the vertical axes, say once what is what, and write."""
+    handles = {}
     for i, axes in enumerate(panels.values()):
         if i % _COLUMNS == 0:
-            axes.set_ylabel(text)
-
-
-def _write(figure, path):
+            axes.set_ylabel(label)
+        for handle, text in zip(*axes.get_legend_handles_labels(), strict=True):
+            handles.setdefault(text, handle)
+    handles = dict(sorted(handles.items(), key=lambda one: one[0] != _ALL[0]))
+    if handles:
+        columns = min(len(handles), 4 if len(panels) > 1 else 1)
+        figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=columns, fontsize=8.5, frameon=False)
     save(figure, Path(path))
     return Path(path)
 
@@ -225,48 +233,58 @@ def _densities(axes, table, column, unit):
         label, _, colour, line, mark = _style(population)
         place = np.asarray(part[column] if unit is None else part[column].to_value(unit), dtype=float)
         density, error = (part[key].to_value(1 / u.dex) for key in ("density", "error"))
-        label = f"{label}: {np.nansum(part['n']):.0f}"
-        axes.errorbar(
-            place, density, np.nan_to_num(error), color=colour, ls=line, marker=mark, ms=4, lw=1.2, capsize=2, label=label
-        )  # fmt: skip
+        axes.errorbar(place, density, np.nan_to_num(error), color=colour, ls=line, marker=mark, ms=4, lw=1.2, capsize=2, label=label)
+    axes.set_ylim(0, 1.25 * max(axes.get_ylim()[1], 0.1))
 
 
-def _medians(axes, table, unit, text):
-    if table is None:
-        return
+def _numbers(table):
+    """How many clumps of each class there are."""
+    counts = [(name, np.nansum(_part(table, name)["n"])) for name in _populations(table) if name != "all"]
+    return [", ".join(f"{number:.0f} {name}" for name, number in counts)]
+
+
+def _medians(axes, table, medians, unit, text):
+    """Numbers and medians of the classes in words, medians as lines."""
     place = 0.97
-    for row in table:
-        value = float(row["median"] if unit is None else row["median"].to_value(unit))
-        if not np.isfinite(value) or row["population"] == "all":
+    for population in _populations(table):
+        if population == "all":
             continue
-        colour = _style(str(row["population"]))[2]
-        axes.axvline(value, color=colour, lw=1.0, ls="--", zorder=0)
-        axes.text(0.02, place, text.format(value), color=colour, size=8, va="top", transform=axes.transAxes)
+        colour, words = _style(population)[2], f"{np.nansum(_part(table, population)['n']):.0f} {population}"
+        rows = [] if medians is None else list(_part(medians, population))
+        if rows:
+            value = float(rows[0]["median"] if unit is None else rows[0]["median"].to_value(unit))
+            if np.isfinite(value):
+                axes.axvline(value, color=colour, lw=1.0, ls="--", zorder=0)
+                words += f", median {text.format(value)}"
+        axes.text(0.03, place, words, color=colour, size=8, va="top", transform=axes.transAxes, bbox=_BOX)
         place -= 0.06
 
 
 def _law(axes, fit, table):
-    """The fitted law over the counts of all clumps."""
+    """Draw the fitted law over the counts of all clumps; both slopes in words."""
     if fit is None or not np.isfinite(fit.slope):
-        return
+        return ""
     part = _part(table, "all")
     mass, dex = part["mass"].to_value(u.Msun), np.log10(part["high"] / part["low"]).value
     phi = np.nan_to_num(part["phi"].to_value(1 / u.dex))
     low, high = fit.low.to_value(u.Msun), fit.high.to_value(u.Msun)
-    inside = (mass > low) & (mass < high) & (phi > 0)
-    if not inside.any():
-        return
-    ends = np.array([low, min(high, 1.5 * mass[inside].max())])
-    level = (phi * dex)[inside].sum() / (mass**fit.slope_log * dex)[(mass > low) & (mass < high)].sum()
-    axes.plot(ends, level * ends**fit.slope_log, ls="--", **_LINE | {"zorder": 3})
-    text = f"dN/dM: {fit.slope:.2f} ± {fit.error:.2f}\ndN/dlogM: {fit.slope_log:.2f} ± {fit.error:.2f}"
-    axes.text(0.97, 0.97, text, size=8, ha="right", va="top", color="0.3", transform=axes.transAxes)
+    inside = (mass > low) & (mass < high)
+    if (phi[inside] > 0).any():
+        ends = np.array([low, min(high, 1.5 * mass[inside & (phi > 0)].max())])
+        level = (phi * dex)[inside].sum() / (mass**fit.slope_log * dex)[inside].sum()
+        axes.plot(ends, level * ends**fit.slope_log, ls="--", label="power law above its lower limit", **_LINE | {"zorder": 3})
+    return f"dN/dM: {fit.slope:.2f} ± {fit.error:.2f}\ndN/dlogM: {fit.slope_log:.2f} ± {fit.error:.2f}"
 
 
-def _transition(axes, found, what):
-    if found is None or not np.isfinite(found.mass.value):
-        return
-    axes.axvline(found.mass.to_value(u.Msun), ls="-.", label=f"{what}: 10$^{{{found.log_mass:.2f}}}$ M$_\\odot$", **_LINE)
+def _transition(axes, found):
+    """Draw where long-lived clumps begin to prevail; the mass in words."""
+    if found is None:
+        return ""
+    if not np.isfinite(found.mass.value):
+        return "no transition"
+    axes.axvline(found.mass.to_value(u.Msun), ls="-.", label="transition to long-lived clumps", **_LINE)
     low, high = found.lower.to_value(u.Msun), found.upper.to_value(u.Msun)
     if np.isfinite(low + high):
         axes.axvspan(low, high, color="0.9", lw=0, zorder=-2)
+    error = f" ± {found.error_dex:.2f}" if np.isfinite(found.error_dex) else ""
+    return f"transition: 10^({found.log_mass:.2f}{error})"
