@@ -1,6 +1,6 @@
 """The stellar mass of the galaxy in a halo, and the halo of a galaxy (Behroozi et al. 2019).
 
-Everything here is also reached through `astroclumps.survival`.
+The two relations are also reached through `astroclumps.survival`.
 """
 
 import astropy.units as u
@@ -8,9 +8,11 @@ import numpy as np
 
 from .arguments import number, quantity
 
-__all__ = ["behroozi2019", "behroozi2019_inverse"]
+__all__ = ["MAX_REDSHIFT", "halo_mass_of_galaxy", "log_halo_mass", "stellar_mass"]
 
-_MAX_REDSHIFT = 10.0  # of the data that Behroozi et al. (2019) fitted
+MAX_REDSHIFT = 10.0
+"""Highest redshift of the data that Behroozi et al. (2019) fitted."""
+
 _LOG_HALO = (6.0, 16.0)  # range of log10 halo mass in which an inverse is looked for
 
 # parameters of the median relation (METHODS 6): value today, slopes in a - 1, -ln a and z
@@ -22,7 +24,7 @@ _LOG_GAMMA = (-1.034197, -3.100399, 0.0, -1.054511)
 _DELTA = 0.410851
 
 
-def behroozi2019(halo_mass, redshift):
+def stellar_mass(halo_mass, redshift):
     """Stellar mass of the galaxy in a halo, the median relation of Behroozi et al. (2019, MNRAS 488, 3143).
 
     Parameters
@@ -46,15 +48,15 @@ def behroozi2019(halo_mass, redshift):
     --------
     >>> import astropy.units as u
     >>> from astroclumps import survival
-    >>> f"{survival.behroozi2019(1e12 * u.Msun, 1):.1e}"
+    >>> f"{survival.stellar_mass(1e12 * u.Msun, 1):.1e}"
     '2.2e+10 solMass'
     """
     mass = quantity("halo_mass", halo_mass, u.Msun, "1e12 * u.Msun", positive=True)
     return 10 ** _log_stellar_mass(np.log10(mass), _redshift(redshift))[0] * u.Msun
 
 
-def behroozi2019_inverse(stellar_mass, redshift):
-    """Mass of the halo whose galaxy has a given stellar mass: `behroozi2019` the other way round.
+def halo_mass_of_galaxy(stellar_mass, redshift):
+    """Mass of the halo whose galaxy has a given stellar mass: `stellar_mass` the other way round.
 
     It is the inverse of a median, not the median mass of the halos of such galaxies: scatter makes that one lower at the massive end.
 
@@ -79,16 +81,13 @@ def behroozi2019_inverse(stellar_mass, redshift):
     --------
     >>> import astropy.units as u
     >>> from astroclumps import survival
-    >>> f"{survival.behroozi2019_inverse(2e10 * u.Msun, 1):.2e}"
+    >>> f"{survival.halo_mass_of_galaxy(2e10 * u.Msun, 1):.2e}"
     '9.53e+11 solMass'
     """
     mass = quantity("stellar_mass", stellar_mass, u.Msun, "1e10 * u.Msun", positive=True)
     target, redshift = np.broadcast_arrays(np.log10(mass), _redshift(redshift))
-    low = np.full(target.shape, _LOG_HALO[0])
-    top = np.full(target.shape, _LOG_HALO[1])
-    top = np.where(_log_stellar_mass(top, redshift)[1] > 0, top, _bisect(low, top, lambda x: _log_stellar_mass(x, redshift)[1] > 0))
-    least, most = _log_stellar_mass(low, redshift)[0], _log_stellar_mass(top, redshift)[0]
-    outside = (target < least) | (target > most)
+    found, least, most = log_halo_mass(target, redshift)
+    outside = np.isnan(found)
     if outside.any():
         first = tuple(index[0] for index in np.nonzero(np.atleast_1d(outside)))
         one = [np.atleast_1d(values)[first] for values in (target, redshift, least, most)]
@@ -96,7 +95,38 @@ def behroozi2019_inverse(stellar_mass, redshift):
             f"stellar_mass 10^{one[0]:.2f} Msun lies outside the relation of Behroozi et al. (2019) at redshift {one[1]:g}: "
             f"10^{one[2]:.2f} to 10^{one[3]:.2f} Msun"
         )
-    return 10 ** _bisect(low, top, lambda x: _log_stellar_mass(x, redshift)[0] < target) * u.Msun
+    return 10**found * u.Msun
+
+
+def log_halo_mass(log_stellar, redshift):
+    """log10 of the halo's mass, and the range of log10 stellar masses that the relation reaches.
+
+    Parameters
+    ----------
+    log_stellar : ndarray
+        log10 of the stellar mass in Msun.
+    redshift : ndarray, of the same shape
+        0 to 10.
+
+    Returns
+    -------
+    (ndarray, ndarray, ndarray)
+        log10 of the halo's mass in Msun, NaN outside the range; least and largest log10 stellar mass.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from astroclumps.stellar_halo import log_halo_mass
+    >>> log_halo_mass(np.array([10.0, 14.0]), np.array([1.0, 1.0]))[0].round(2)
+    array([11.82,   nan])
+    """
+    low = np.full(log_stellar.shape, _LOG_HALO[0])
+    top = np.full(log_stellar.shape, _LOG_HALO[1])
+    top = np.where(_log_stellar_mass(top, redshift)[1] > 0, top, _bisect(low, top, lambda x: _log_stellar_mass(x, redshift)[1] > 0))
+    least, most = _log_stellar_mass(low, redshift)[0], _log_stellar_mass(top, redshift)[0]
+    inside = (log_stellar >= least) & (log_stellar <= most)
+    found = _bisect(low, top, lambda x: _log_stellar_mass(x, redshift)[0] < log_stellar)
+    return np.where(inside, found, np.nan), least, most
 
 
 def _log_stellar_mass(log_halo, redshift):
@@ -122,6 +152,6 @@ def _bisect(low, high, below):
 
 def _redshift(value):
     value = number("redshift", value)
-    if (value > _MAX_REDSHIFT).any():
-        raise ValueError(f"redshift must be 0 to {_MAX_REDSHIFT:g}, the range of the fit, got {value.max():g}")
+    if (value > MAX_REDSHIFT).any():
+        raise ValueError(f"redshift must be 0 to {MAX_REDSHIFT:g}, the range of the fit, got {value.max():g}")
     return value

@@ -3,16 +3,20 @@
 A clump is disrupted where its circular velocity lies below a limit that supernovae set (Dekel & Silk 1986; Dekel, Sari & Ceverino 2009).
 In a disc at the edge of stability that velocity follows the halo's, so that the limit becomes one on the mass of the halo, and through the
 relation of Behroozi et al. (2019) one on the stellar mass of the galaxy. All functions take and give quantities of any shape that
-broadcasts.
+broadcasts; `predict` takes a table of galaxies.
 """
 
 import astropy.constants as const
 import astropy.units as u
 import numpy as np
+from astropy.table import MaskedColumn, QTable
 
 from .arguments import number as _number
 from .arguments import quantity as _quantity
-from .stellar_halo import behroozi2019, behroozi2019_inverse
+from .stellar_halo import halo_mass_of_galaxy, stellar_mass
+from .survivability import DEKEL2023, VELA_LIMITS, dekel2023, survivability
+from .survival_table import filled_table as _filled_table
+from .survival_table import galaxy_values as _galaxy_values
 
 __all__ = [
     "COLD_FRACTION",
@@ -20,19 +24,21 @@ __all__ = [
     "F_VIR",
     "VELA_EFFICIENCY",
     "VELA_LIMITS",
-    "behroozi2019",
-    "behroozi2019_inverse",
     "circular_velocity",
     "clump_velocity",
+    "clump_velocity_threshold",
     "dekel2023",
     "halo_mass",
-    "halo_mass_limit",
+    "halo_mass_of_galaxy",
+    "halo_mass_threshold",
+    "halo_velocity_threshold",
     "outlives_supernovae",
+    "predict",
     "star_formation_efficiency",
-    "stellar_mass_limit",
-    "supernova_velocity",
+    "stellar_mass",
+    "stellar_mass_threshold",
+    "survivability",
     "virial_velocity",
-    "virial_velocity_limit",
 ]
 
 COLD_FRACTION = 0.2
@@ -43,12 +49,6 @@ F_VIR = 1.4
 
 VELA_EFFICIENCY = (0.03, 0.04)
 """Star-formation efficiency a free-fall time, averaged over the clumps of VELA (Mandelker et al. 2017, as quoted in G21 6.2)."""
-
-VELA_LIMITS = {"v_circ": 40 * u.km / u.s, "surface_density": 200 * u.Msun / u.pc**2, "mass": 10**8.2 * u.Msun}
-"""Clumps below these were short-lived in VELA, run with radiation pressure (abstract of Mandelker et al. 2017)."""
-
-DEKEL2023 = {"v_circ": 50 * u.km / u.s, "mass": 1e8 * u.Msun, "host_velocity": 200 * u.km / u.s, "gas_fraction": 0.3}
-"""Where long-lived clumps are expected at moderate feedback (abstract of Dekel et al. 2023, MNRAS 521, 4299)."""
 
 _KMS = u.km / u.s
 _V_SN = 30.0  # km/s at an efficiency of 0.1
@@ -113,7 +113,7 @@ def star_formation_efficiency(mass_gas, sfr, t_ff):
     return t_ff * sfr / np.where(mass_gas > 0, mass_gas, np.nan)
 
 
-def supernova_velocity(efficiency=0.1):
+def clump_velocity_threshold(efficiency=0.1):
     """Circular velocity below which supernovae disrupt a clump, V_SN,c = 30 km/s (efficiency / 0.1)^0.5 (G21 6.2).
 
     Parameters
@@ -129,7 +129,7 @@ def supernova_velocity(efficiency=0.1):
     Examples
     --------
     >>> from astroclumps import survival
-    >>> survival.supernova_velocity(), survival.supernova_velocity(0.035).round()
+    >>> survival.clump_velocity_threshold(), survival.clump_velocity_threshold(0.035).round()
     (<Quantity 30. km / s>, <Quantity 18. km / s>)
     """
     return _V_SN * np.sqrt(_number("efficiency", efficiency) / 0.1) * _KMS
@@ -143,12 +143,12 @@ def outlives_supernovae(mass, radius, *, efficiency=0.1):
     mass, radius : `~astropy.units.Quantity`
         As in `circular_velocity`.
     efficiency : float or array_like, default 0.1
-        As in `supernova_velocity`.
+        As in `clump_velocity_threshold`.
 
     Returns
     -------
     bool or ndarray of bool
-        True where `circular_velocity` is at least `supernova_velocity`.
+        True where `circular_velocity` is at least `clump_velocity_threshold`.
 
     Examples
     --------
@@ -157,7 +157,7 @@ def outlives_supernovae(mass, radius, *, efficiency=0.1):
     >>> survival.outlives_supernovae([1e7, 1e8] * u.Msun, 200 * u.pc).tolist()
     [False, True]
     """
-    return circular_velocity(mass, radius) >= supernova_velocity(efficiency)
+    return circular_velocity(mass, radius) >= clump_velocity_threshold(efficiency)
 
 
 def clump_velocity(virial_velocity, *, cold_fraction=COLD_FRACTION, f_vir=F_VIR):
@@ -190,13 +190,13 @@ def clump_velocity(virial_velocity, *, cold_fraction=COLD_FRACTION, f_vir=F_VIR)
     return np.sqrt(np.pi / 6) * _number("cold_fraction", cold_fraction) * _number("f_vir", f_vir) * velocity * _KMS
 
 
-def virial_velocity_limit(*, efficiency=0.1, cold_fraction=COLD_FRACTION, f_vir=F_VIR, rounded=True):
+def halo_velocity_threshold(*, efficiency=0.1, cold_fraction=COLD_FRACTION, f_vir=F_VIR, rounded=True):
     """Virial velocity of the halo below which supernovae disrupt its galaxy's clumps (G21 eq. 6).
 
     Parameters
     ----------
     efficiency, cold_fraction, f_vir : float or array_like
-        As in `supernova_velocity` and `clump_velocity`.
+        As in `clump_velocity_threshold` and `clump_velocity`.
     rounded : bool, default True
         150 km/s at the fiducial values, as the paper prints and goes on with; False: 148 km/s, which its eq. 4 gives.
 
@@ -208,7 +208,7 @@ def virial_velocity_limit(*, efficiency=0.1, cold_fraction=COLD_FRACTION, f_vir=
     Examples
     --------
     >>> from astroclumps import survival
-    >>> survival.virial_velocity_limit(), survival.virial_velocity_limit(rounded=False).round()
+    >>> survival.halo_velocity_threshold(), survival.halo_velocity_threshold(rounded=False).round()
     (<Quantity 150. km / s>, <Quantity 148. km / s>)
     """
     cold, f_vir = _number("cold_fraction", cold_fraction, positive=True), _number("f_vir", f_vir, positive=True)
@@ -268,17 +268,17 @@ def virial_velocity(halo_mass, redshift):
     return 200 * np.cbrt(mass / _MASS_200) * np.sqrt((1 + _number("redshift", redshift)) / 3) * _KMS
 
 
-def halo_mass_limit(redshift, *, efficiency=0.1, cold_fraction=COLD_FRACTION, f_vir=F_VIR, rounded=True):
+def halo_mass_threshold(redshift, *, efficiency=0.1, cold_fraction=COLD_FRACTION, f_vir=F_VIR, rounded=True):
     """Mass of the halo below which supernovae disrupt its galaxy's clumps (G21 eq. 8).
 
-    4.2e11 Msun at z = 2, 7.75e11 at z = 1 and 2.7e11 at z = 3, with the cube of everything that enters `virial_velocity_limit`.
+    4.2e11 Msun at z = 2, 7.75e11 at z = 1 and 2.7e11 at z = 3, with the cube of everything that enters `halo_velocity_threshold`.
 
     Parameters
     ----------
     redshift : float or array_like
         Redshift, of about 1 and more.
     efficiency, cold_fraction, f_vir, rounded
-        As in `virial_velocity_limit`.
+        As in `halo_velocity_threshold`.
 
     Returns
     -------
@@ -288,24 +288,24 @@ def halo_mass_limit(redshift, *, efficiency=0.1, cold_fraction=COLD_FRACTION, f_
     Examples
     --------
     >>> from astroclumps import survival
-    >>> f"{survival.halo_mass_limit(2):.1e}"
+    >>> f"{survival.halo_mass_threshold(2):.1e}"
     '4.2e+11 solMass'
     """
     return halo_mass(
-        virial_velocity_limit(efficiency=efficiency, cold_fraction=cold_fraction, f_vir=f_vir, rounded=rounded),
+        halo_velocity_threshold(efficiency=efficiency, cold_fraction=cold_fraction, f_vir=f_vir, rounded=rounded),
         redshift,
     )
 
 
-def stellar_mass_limit(redshift, *, efficiency=0.1, cold_fraction=COLD_FRACTION, f_vir=F_VIR, rounded=True):
-    """Stellar mass of the galaxy in a halo of `halo_mass_limit`, through `behroozi2019`.
+def stellar_mass_threshold(redshift, *, efficiency=0.1, cold_fraction=COLD_FRACTION, f_vir=F_VIR, rounded=True):
+    """Stellar mass of the galaxy in a halo of `halo_mass_threshold`, through `stellar_mass`.
 
     1.4e10 Msun at z = 1, 2.0e9 at z = 2 and 0.9e9 at z = 3. The paper prints 2e9 to 1.6e10 for its range of redshifts.
 
     Parameters
     ----------
     redshift, efficiency, cold_fraction, f_vir, rounded
-        As in `halo_mass_limit`.
+        As in `halo_mass_threshold`.
 
     Returns
     -------
@@ -315,48 +315,84 @@ def stellar_mass_limit(redshift, *, efficiency=0.1, cold_fraction=COLD_FRACTION,
     Examples
     --------
     >>> from astroclumps import survival
-    >>> f"{survival.stellar_mass_limit(1):.1e}"
+    >>> f"{survival.stellar_mass_threshold(1):.1e}"
     '1.4e+10 solMass'
     """
-    halo = halo_mass_limit(redshift, efficiency=efficiency, cold_fraction=cold_fraction, f_vir=f_vir, rounded=rounded)
-    return behroozi2019(halo, redshift)
+    halo = halo_mass_threshold(redshift, efficiency=efficiency, cold_fraction=cold_fraction, f_vir=f_vir, rounded=rounded)
+    return stellar_mass(halo, redshift)
 
 
-def dekel2023(mass, v_circ, host_velocity, gas_fraction):
-    """Tell whether a clump and its galaxy are where Dekel et al. (2023, MNRAS 521, 4299) expect long-lived clumps.
-
-    These are the four marks that the paper's abstract states for moderate feedback, not its survivability parameter S, which needs the
-    clump's inner structure: circular velocity of about 50 km/s, mass of 1e8 Msun, host of 200 km/s, and a gas fraction of 0.3 in the disc.
+def predict(galaxies, *, efficiency=0.1, cold_fraction=COLD_FRACTION, f_vir=F_VIR, rounded=True) -> QTable:
+    """Predict for each galaxy of a table whether its clumps live long.
 
     Parameters
     ----------
-    mass : `~astropy.units.Quantity` ['mass']
-        Mass of the clump.
-    v_circ : `~astropy.units.Quantity` ['speed']
-        Circular velocity of the clump, as from `circular_velocity`.
-    host_velocity : `~astropy.units.Quantity` ['speed']
-        Circular velocity of the galaxy.
-    gas_fraction : float or array_like
-        Gas over gas and stars in the disc.
+    galaxies : `~astropy.table.QTable`
+        With ``mass``, the stellar mass, and ``redshift``. Where the table has them, ``v_rot``, the circular velocity of the galaxy,
+        stands for ``f_vir`` times the virial velocity, and ``cold_fraction`` for the argument; cells that are NaN or masked do not.
+    efficiency, cold_fraction, f_vir, rounded
+        As in `halo_mass_threshold`; numbers, or one for each galaxy.
 
     Returns
     -------
-    bool or ndarray of bool
-        True where all four are reached.
+    `~astropy.table.QTable`
+        A row for each galaxy, in their order: ``galaxy`` and ``parent`` if there, ``mass``, ``redshift``, ``halo_mass``,
+        ``virial_velocity``, ``host_velocity`` (of the galaxy), ``clump_velocity``, ``clump_velocity_threshold``,
+        ``halo_velocity_threshold``, ``halo_mass_threshold``, ``stellar_mass_threshold``; ``halo_margin`` and ``stellar_margin``, log10 of
+        mass over threshold in dex; ``long_lived``, whether the halo reaches its threshold. With ``gas_fraction`` in the table, also
+        ``dekel2023``: whether galaxy velocity and gas fraction reach `DEKEL2023`. Outside the relations numbers are NaN, verdicts masked.
+
+    Raises
+    ------
+    CatalogError
+        A column is missing or has another unit.
+
+    Warns
+    -----
+    AstroclumpsWarning
+        Galaxies have no prediction: no mass or redshift, redshift outside 0.5 to 10, or a mass beyond the relation of
+        Behroozi et al. (2019).
 
     Examples
     --------
     >>> import astropy.units as u
+    >>> from astropy.table import QTable
     >>> from astroclumps import survival
-    >>> survival.dekel2023([1e7, 2e8] * u.Msun, [15, 60] * u.km / u.s, 220 * u.km / u.s, 0.4).tolist()
-    [False, True]
+    >>> galaxies = QTable({"galaxy": ["a", "b"], "mass": [3e9, 3e9] * u.Msun, "redshift": [1.0, 2.0]})
+    >>> table = survival.predict(galaxies)
+    >>> table["long_lived"].tolist(), table["halo_margin"].round(2).tolist()
+    ([False, True], [-0.31, 0.09])
     """
-    mass = _quantity("mass", mass, u.Msun, "1e8 * u.Msun")
-    v_circ = _quantity("v_circ", v_circ, _KMS, "50 * u.km / u.s")
-    host = _quantity("host_velocity", host_velocity, _KMS, "200 * u.km / u.s")
-    return (
-        (mass >= DEKEL2023["mass"].value)
-        & (v_circ >= DEKEL2023["v_circ"].value)
-        & (host >= DEKEL2023["host_velocity"].value)
-        & (_number("gas_fraction", gas_fraction) >= DEKEL2023["gas_fraction"])
-    )
+    read = _galaxy_values(galaxies)
+    good, n = read.usable, len(read.usable)
+    efficiency, cold, ratio = (np.broadcast_to(np.asarray(x, dtype=float), n)[good] for x in (efficiency, cold_fraction, f_vir))
+    redshift, halo = read.redshift[good], 10 ** read.log_halo[good] * u.Msun
+    virial = virial_velocity(halo, redshift)
+    if read.v_rot is not None:
+        ratio = np.where(np.isnan(read.v_rot[good]), ratio, read.v_rot[good] / virial.value)
+    if read.cold_fraction is not None:
+        cold = np.where(np.isnan(read.cold_fraction[good]), cold, read.cold_fraction[good])
+    options = {"efficiency": efficiency, "cold_fraction": cold, "f_vir": ratio, "rounded": rounded}
+    limit, stars = halo_mass_threshold(redshift, **options), stellar_mass_threshold(redshift, **options)
+    host, log_halo_margin = ratio * virial, np.log10(halo / limit).value
+    columns = {
+        "halo_mass": halo,
+        "virial_velocity": virial,
+        "host_velocity": host,
+        "clump_velocity": clump_velocity(virial, cold_fraction=cold, f_vir=ratio),
+        "clump_velocity_threshold": clump_velocity_threshold(efficiency),
+        "halo_velocity_threshold": halo_velocity_threshold(**options),
+        "halo_mass_threshold": limit,
+        "stellar_mass_threshold": stars,
+        "halo_margin": log_halo_margin,
+        "stellar_margin": np.log10(read.mass[good] / stars.value),
+    }
+    table = _filled_table(galaxies, read, columns)
+    table["long_lived"] = MaskedColumn(np.nan_to_num(table["halo_margin"], nan=-1) >= 0, mask=~good)
+    if read.gas_fraction is not None:
+        known = good & (read.gas_fraction >= 0) & (read.gas_fraction <= 1)
+        fast = np.nan_to_num(table["host_velocity"].value) >= DEKEL2023["host_velocity"].value
+        table["dekel2023"] = MaskedColumn(known & fast & (read.gas_fraction >= DEKEL2023["gas_fraction"]), mask=~known)
+    said = f"survival.predict: {np.sum(table['long_lived'].filled(False))} of {good.sum()} galaxies are expected to have long-lived clumps"
+    table.meta["history"] = [*galaxies.meta.get("history", []), said]
+    return table

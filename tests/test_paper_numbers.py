@@ -390,8 +390,36 @@ def test_long_lives_last_20_free_fall_times():  # section 3.1.3
     assert ClumpTracker().long_lived == 20.0
 
 
-def test_supernovae_disrupt_clumps_in_halos_of_less_than_150_km_s():  # section 6.2; the equations: tests/test_survival.py
+def test_supernovae_disrupt_clumps_below_30_km_s_in_halos_below_150_km_s():  # section 6.2 and eq. 6; more: tests/test_survival.py
     from astroclumps import survival
 
-    assert survival.virial_velocity_limit() == 150 * u.km / u.s
+    assert survival.clump_velocity_threshold() == 30 * u.km / u.s
+    assert survival.clump_velocity_threshold(0.2) == 30 * np.sqrt(2) * u.km / u.s
+    assert survival.halo_velocity_threshold() == 150 * u.km / u.s
+    assert survival.halo_velocity_threshold(rounded=False).round() == 148 * u.km / u.s
+    assert np.isclose(survival.halo_velocity_threshold(efficiency=0.4, cold_fraction=0.1, f_vir=0.7), 1200 * u.km / u.s)
     assert (survival.COLD_FRACTION, survival.F_VIR) == (0.2, 1.4)
+
+
+def test_halo_mass_goes_with_velocity_cubed_and_redshift_to_minus_three_halves():  # eq. 7
+    from astroclumps import survival
+
+    assert survival.halo_mass(200 * u.km / u.s, 2) == 1e12 * u.Msun
+    assert np.isclose(survival.halo_mass(100 * u.km / u.s, 11), 1e12 / 8 / 8 * u.Msun)
+
+
+@pytest.mark.parametrize(("redshift", "halo", "galaxy"), [(1, 7.7, 14.0), (2, 4.2, 2.0), (3, 2.7, 0.9)])
+def test_masses_below_which_clumps_do_not_survive(redshift, halo, galaxy):  # eq. 8; Behroozi et al. (2019), METHODS 6
+    from astroclumps import survival
+
+    # the paper prints 7.75 as 7.7
+    assert np.floor(10 * survival.halo_mass_threshold(redshift).value / 1e11) / 10 == halo
+    digits = 0 if galaxy > 10 else 1
+    assert np.round(survival.stellar_mass_threshold(redshift).value / 1e9, digits) == galaxy
+
+
+@pytest.mark.parametrize(("redshift", "log_mass"), [(1, 10.33), (2, 10.02), (3, 9.96)])
+def test_stellar_masses_in_halos_of_1e12_msun(redshift, log_mass):  # Behroozi et al. (2019), METHODS 6
+    from astroclumps import survival
+
+    assert np.round(np.log10(survival.stellar_mass(1e12 * u.Msun, redshift).value), 2) == log_mass

@@ -322,11 +322,11 @@ class Snapshot:
             if radius is not None:
                 self.meta["r_vir"] = f"{_OVERDENSITY} times the critical density"
                 return radius * u.kpc
-        from astroclumps.survival import behroozi2019_inverse
+        from astroclumps.survival import halo_mass_of_galaxy
 
         mass = np.sum(self.stars["mass"].value, dtype=float) or np.sum(self.gas["mass"].value, dtype=float)
         try:
-            halo = behroozi2019_inverse(mass * u.Msun, max(self.redshift, 0.0)).to_value(u.Msun)
+            halo = halo_mass_of_galaxy(mass * u.Msun, max(self.redshift, 0.0)).to_value(u.Msun)
         except ValueError as exc:
             raise SnapshotError(f"snapshot {self.name!r} has no virial radius: {exc}; give r_vir=") from exc
         radius = (halo / (4 * np.pi / 3 * _OVERDENSITY * critical)) ** (1 / 3)
