@@ -50,8 +50,7 @@ def test_signal_to_noise_colours_and_surface_brightness_stay():
         assert np.allclose(given[f"flux_{band}"] / given[f"flux_err_{band}"], table[f"flux_{band}"] / table[f"flux_err_{band}"])
         assert np.allclose(given[f"background_{band}"], table[f"background_{band}"])
     assert np.allclose(given["flux_f606w"] / given["flux_f160w"], table["flux_f606w"] / table["flux_f160w"])
-    for before, after in ((given, table),):
-        assert np.allclose(before["mass"] / before["size"] ** 2, after["mass"] / after["size"] ** 2)
+    assert np.allclose(given["mass"] / given["size"] ** 2, table["mass"] / table["size"] ** 2)
 
 
 def test_galaxies_scale_as_clumps_do():
@@ -214,8 +213,9 @@ def test_the_given_table_is_not_changed_and_history_says_what_was_done():
     before = given.copy()
     table = demagnify(given, 2.0)
     assert all(np.array_equal(given[name], before[name]) for name in before.colnames)
-    assert "lensing" not in given.meta and given.meta["history"] == before.meta["history"]
-    assert "demagnify(magnification: 0-d values, median 2" in table.meta["history"][-1]
+    assert "lensing" not in given.meta
+    assert given.meta["history"] == before.meta["history"]
+    assert "demagnify(magnification from one number, median 2" in table.meta["history"][-1]
     assert "flux_f606w" in table.meta["history"][-1]
 
 

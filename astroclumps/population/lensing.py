@@ -28,7 +28,8 @@ SCALED = (
 """What is scaled: pattern of the column's name, unit, power of the magnification.
 
 All else stays. Backgrounds are surface brightness, which lensing keeps; ages, colours, attenuation, metallicity and specific rates
-come from ratios of fluxes; scores, probabilities, chi squared, flags, pixels and positions are those of the image; r_norm is a ratio of two lengths.
+come from ratios of fluxes; scores, probabilities, chi squared, flags, pixels and positions are those of the image; r_norm is a ratio of
+two lengths.
 """
 
 
