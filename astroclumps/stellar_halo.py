@@ -98,7 +98,7 @@ def halo_mass_of_galaxy(stellar_mass, redshift):
     return 10**found * u.Msun
 
 
-def log_halo_mass(log_stellar, redshift):
+def log_halo_mass(log_stellar, redshift, *, min_slope=0.0):
     """log10 of the halo's mass, and the range of log10 stellar masses that the relation reaches.
 
     Parameters
@@ -107,6 +107,9 @@ def log_halo_mass(log_stellar, redshift):
         log10 of the stellar mass in Msun.
     redshift : ndarray, of the same shape
         0 to 10.
+    min_slope : float, default 0
+        Slope of the relation in logarithms below which the halo's mass is NaN: there, a small error of the stellar mass is a large
+        one of the halo's.
 
     Returns
     -------
@@ -126,6 +129,8 @@ def log_halo_mass(log_stellar, redshift):
     least, most = _log_stellar_mass(low, redshift)[0], _log_stellar_mass(top, redshift)[0]
     inside = (log_stellar >= least) & (log_stellar <= most)
     found = _bisect(low, top, lambda x: _log_stellar_mass(x, redshift)[0] < log_stellar)
+    if min_slope > 0:
+        inside = inside & (_log_stellar_mass(found, redshift)[1] >= min_slope)
     return np.where(inside, found, np.nan), least, most
 
 

@@ -10,11 +10,18 @@ from astropy.table import QTable
 from .exceptions import AstroclumpsWarning, CatalogError
 from .stellar_halo import MAX_REDSHIFT, log_halo_mass
 
-__all__ = ["MIN_REDSHIFT", "GalaxyValues", "filled_table", "galaxy_values"]
+__all__ = ["MAX_LOG_HALO", "MIN_REDSHIFT", "MIN_SLOPE", "GalaxyValues", "filled_table", "galaxy_values"]
 
 MIN_REDSHIFT = 0.5
 """Least redshift of a prediction (ours). Eq. 7 of G21 is meant for redshifts of about 1 and more. From 0.5 on it is within 0.055 dex of the
 virial mass after Bryan & Norman (1998) in the cosmology of Planck 2018; at redshift 0 it is 0.13 dex off."""
+
+MAX_LOG_HALO, MIN_SLOPE = 14.0, 0.2
+"""Largest log10 halo mass (Msun), and least slope of the relation at it, that a halo is taken from a stellar mass for (ours).
+
+Massive galaxies lie on a branch so flat that their halos are not determined: at a redshift of 2, 10^10.84 Msun of stars give 10^12.9
+Msun, and 10^11 Msun already 10^14.4.
+"""
 
 
 class GalaxyValues(NamedTuple):
@@ -88,8 +95,8 @@ def galaxy_values(galaxies) -> GalaxyValues:
     leave_out(~(np.isfinite(mass) & (mass > 0) & np.isfinite(redshift)), "without a positive mass or a redshift")
     leave_out(~((redshift >= MIN_REDSHIFT) & (redshift <= MAX_REDSHIFT)), f"at redshifts outside {MIN_REDSHIFT:g} to {MAX_REDSHIFT:g}")
     log_halo = np.full(len(mass), np.nan)
-    log_halo[usable] = log_halo_mass(np.log10(mass[usable]), redshift[usable])[0]
-    leave_out(np.isnan(log_halo), "of a stellar mass that the relation of Behroozi et al. (2019) does not reach")
+    log_halo[usable] = log_halo_mass(np.log10(mass[usable]), redshift[usable], min_slope=MIN_SLOPE)[0]
+    leave_out(~(log_halo <= MAX_LOG_HALO), "of a stellar mass that the relation of Behroozi et al. (2019) gives no halo for")
     for name, values in (("v_rot", v_rot), ("cold_fraction", cold)):
         if values is not None:
             leave_out(np.isinf(values) | (values <= 0), f"whose {name} is not positive and finite")

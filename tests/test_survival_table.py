@@ -92,6 +92,17 @@ def test_rows_outside_the_relations_are_masked_with_a_warning():
     assert table["halo_margin"][0] == survival.predict(given[:1])["halo_margin"][0]
 
 
+@pytest.mark.parametrize(("redshift", "log_mass"), [(1, 11.3), (2, 10.85), (3, 10.82), (2, 11.1)])
+def test_masses_on_the_flat_branch_of_the_relation_have_no_halo(redshift, log_mass):
+    given = QTable({"mass": [10**log_mass, 10 ** (log_mass - 0.1)] * u.Msun, "redshift": [redshift] * 2})
+    if log_mass > 11 and redshift == 2:  # not a tenth of a dex beyond
+        given["mass"][1] = 10**10.8 * u.Msun
+    with pytest.warns(AstroclumpsWarning, match="1 of 2 galaxies: 1 of a stellar mass"):
+        table = survival.predict(given)
+    assert table["long_lived"].mask.tolist() == [True, False]
+    assert table["halo_mass"][1] < 1e14 * u.Msun
+
+
 def test_masked_cells_are_missing_values():
     given = QTable({"mass": Masked([1e10, 1e10, 1e10] * u.Msun, mask=[False, True, False])})
     given["redshift"] = MaskedColumn([2.0, 2.0, 2.0], mask=[False, False, True])
