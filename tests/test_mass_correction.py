@@ -115,7 +115,7 @@ def test_the_radius_of_a_clump_chooses_its_prior_only_when_asked(learned):
 
 
 def test_percentiles_are_those_of_the_draws(learned):
-    correction, table = MassCorrection(likelihood=learned), mocks(30, seed=3)
+    correction, table = MassCorrection(likelihood=learned), mocks(30, seed=5)
     drawn = correction.draws(table, n_draws=20000, seed=4)
     assert drawn.shape == (30, 20000)
     assert drawn.unit == u.Msun

@@ -18,7 +18,7 @@ from .mass_likelihood import MassLikelihood, bins_of
 __all__ = ["FLAT_ABOVE", "NOTES", "SYNTHETIC", "MassCorrection"]
 
 FLAT_ABOVE = 1e8 * u.Msun
-"""Mass above which the prior ``flat`` is constant (METHODS 5)."""
+"""Mass above which the prior ``flat`` is constant (ours)."""
 
 NOTES = ("", "no mass", "no radius", "radius", "mass too low", "mass too high", "not measured")
 """What ``mass_correction`` may hold; '' is a clump with a corrected mass."""
@@ -43,11 +43,14 @@ class MassCorrection:
     ``mass_lo`` and ``mass_hi`` must not be added again. The posterior also takes for granted that there is a clump; see
     `MassLikelihood.empty_share` for how often there was none.
 
+    On held-out galaxies the bias is gone and the intervals hold what they should, but the fit adds little to the prior: the rms is 0.58
+    dex, and 0.61 dex if nothing had been fitted (:doc:`/mass_correction`).
+
     Parameters
     ----------
     prior : 'simulation', 'flat', callable or `~astropy.table.QTable`, default 'simulation'
         ``simulation``: the detected clumps of the mocks. ``flat``: the same up to ``flat_above`` and constant above,
-        per dex (METHODS 5). A callable takes a Quantity of masses and returns numbers proportional to dN/dlogM of all
+        per dex (ours). A callable takes a Quantity of masses and returns numbers proportional to dN/dlogM of all
         clumps. A table has the columns ``mass`` (a Quantity, increasing) and ``dn_dlogm`` (no matter in which unit); it is linear in
         log mass, and zero outside.
     likelihood : 'synthetic', path-like or MassLikelihood, default 'synthetic'

@@ -15,7 +15,7 @@ from .conditional_density import choose_width, choose_widths, conditional_densit
 __all__ = ["RADII", "MassLikelihood"]
 
 RADII = (0.5, 1.0, 2.0, 3.0)
-"""Edges of the bins of r/R_e (METHODS 5; ours after Huertas-Company et al. 2020)."""
+"""Edges of the bins of r/R_e (ours, after Huertas-Company et al. 2020)."""
 
 _FORMAT = 1
 _STEP = 0.05  # dex, of both grids
