@@ -14,6 +14,7 @@ _NUDGE = np.array([1e-2, 1e-2, 1e-3, 1e-3, 1e-3, 1e-3])  # of the parameters, fo
 _N_SERSIC = (0.2, 8.0)
 _ROUND = 0.9  # largest (1 - q) / (1 + q): axis ratios above 0.05
 _SMALLEST = 0.5  # pixels, half-light radius
+_MIDDLE = 4  # pixels on either side of the centre that are sampled finely
 _PAD = 16  # pixels around the image into which the point-spread function may carry light
 
 
@@ -47,7 +48,7 @@ class LightFit(NamedTuple):
     success: bool
 
 
-def fit_light(image, *, noise, psf_fwhm, pixel_scale=0.06, electrons_per_unit=None) -> LightFit:
+def fit_light(image, *, noise, psf_fwhm, pixel_scale=0.06, electrons_per_unit=None, psf=None, mask=None, fine=1) -> LightFit:
     """Fit a Sersic profile, convolved with a point-spread function, to one band of one galaxy (ours).
 
     Least squares by the method of Levenberg and Marquardt, weighted by the noise that the image has or would have, from the moments of the
@@ -57,7 +58,7 @@ def fit_light(image, *, noise, psf_fwhm, pixel_scale=0.06, electrons_per_unit=No
     ----------
     image : array, shape (y, x)
         Noiseless or noisy; the galaxy is the brightest thing in it.
-    noise : float
+    noise : float or array, shape (y, x)
         Rms of its sky, in its unit.
     psf_fwhm : float
         Arcsec, of a Moffat profile (`astroclumps.mock.psf.moffat`).
@@ -65,6 +66,12 @@ def fit_light(image, *, noise, psf_fwhm, pixel_scale=0.06, electrons_per_unit=No
         Arcsec.
     electrons_per_unit : float, optional
         Electrons of one unit of the image, for the noise of its own photons. Default: none.
+    psf : array, shape (k, k), optional
+        Point-spread function on the image's pixels, centred in the middle of the array; then ``psf_fwhm`` does not count.
+    mask : bool array, shape (y, x), optional
+        True where a pixel does not count, such as on neighbours.
+    fine : int, default 1
+        The profile's middle, 9 x 9 pixels, is sampled this many times a pixel along each axis, without softening if that is more than once.
 
     Returns
     -------
@@ -91,11 +98,16 @@ def fit_light(image, *, noise, psf_fwhm, pixel_scale=0.06, electrons_per_unit=No
     data = np.asarray(image, dtype=float)
     if data.ndim != 2 or not np.isfinite(data).all():
         raise ValueError(f"image must be a finite array (y, x), got shape {data.shape}")
-    if not (noise > 0 and psf_fwhm > 0 and pixel_scale > 0):
+    if not (np.all(np.asarray(noise) > 0) and psf_fwhm > 0 and pixel_scale > 0):
         raise ValueError(f"noise, psf_fwhm and pixel_scale must be positive, got {noise}, {psf_fwhm}, {pixel_scale}")
+    if fine != int(fine) or fine < 1:
+        raise ValueError(f"fine must be a whole number from 1 on, got {fine}")
     variance = noise**2 + (0.0 if electrons_per_unit is None else np.clip(data, 0, None) / electrons_per_unit)
-    weight = 1 / np.sqrt(variance)
-    blurred = _Blurred(data.shape, psf_fwhm, pixel_scale)
+    weight = np.broadcast_to(1 / np.sqrt(variance), data.shape)
+    if mask is not None:
+        weight, data = np.where(mask, 0.0, weight), np.where(mask, 0.0, data)
+    kernel = moffat(psf_fwhm, size=2 * _PAD + 1, pixel_scale=pixel_scale) if psf is None else np.asarray(psf, dtype=float)
+    blurred = _Blurred(data.shape, kernel, int(fine))
     start = _moments(data, noise)
     if start is None:
         return LightFit(*[np.nan] * 7, False)
@@ -107,13 +119,14 @@ def _fit(data, weight, blurred, place):
     target = data * weight
     planes = amplitude = None
     for _ in range(_STEPS):
-        trial = blurred(place) * weight
+        seen = blurred(place)
+        trial = seen * weight
         amplitude_here = (trial[0] * target).sum() / (trial[0] ** 2).sum()
         residual = target - amplitude_here * trial[0]
         here = (residual**2).sum()
         if here < chi2:
             converged = chi2 - here < _CONVERGED * here + 1e-12 * (target**2).sum()
-            best, chi2, planes, amplitude, left = place, here, trial, amplitude_here, residual
+            best, chi2, planes, amplitude, left, model = place, here, trial, amplitude_here, residual, seen[0]
             damping = max(damping * 0.3, 1e-7)
             if converged:
                 break
@@ -127,7 +140,7 @@ def _fit(data, weight, blurred, place):
         scale = np.sqrt(np.diag(normal)) + 1e-300
         step = np.linalg.solve(normal / np.multiply.outer(scale, scale) + damping * np.eye(7), slope / scale) / scale
         place = _inside(best + np.clip(step[1:], -_LARGEST, _LARGEST))
-    return _result(best, converged and amplitude > 0, data, amplitude * planes[0] / weight)
+    return _result(best, converged and amplitude > 0, data, amplitude * model)
 
 
 _LARGEST = np.array([4.0, 4.0, 0.7, 0.3, 0.3, 0.7])  # change of the parameters in a step
@@ -179,15 +192,20 @@ def _moments(data, noise):
 class _Blurred:
     """Sersic profiles of unit amplitude with a point-spread function: the one of given parameters and six with one of them nudged."""
 
-    def __init__(self, shape, fwhm, pixel_scale):
+    def __init__(self, shape, kernel, fine):
         from scipy.fft import next_fast_len, rfft2
 
-        self.shape = shape
+        self.shape, self.fine = shape, fine
         self.full = tuple(next_fast_len(n + _PAD, real=True) for n in shape)
-        size = 2 * _PAD + 1
-        kernel = np.zeros(self.full)
-        kernel[:size, :size] = moffat(fwhm, size=size, pixel_scale=pixel_scale)
-        self.transfer = rfft2(np.roll(kernel, (-_PAD, -_PAD), axis=(0, 1)))
+        size = [min(k, n) - (k > n) * ((k - n) % 2) for k, n in zip(kernel.shape, self.full, strict=True)]
+        corner = [(k - n) // 2 for k, n in zip(kernel.shape, size, strict=True)]
+        part = kernel[corner[0] : corner[0] + size[0], corner[1] : corner[1] + size[1]]
+        grid = np.zeros(self.full)
+        grid[: size[0], : size[1]] = part if abs(part.sum() - 1) < 1e-12 else part / part.sum()
+        self.transfer = rfft2(np.roll(grid, (-(size[0] // 2), -(size[1] // 2)), axis=(0, 1)))
+        if size[0] % 2 == 0 or size[1] % 2 == 0:  # the middle lies between pixels
+            fy, fx = np.fft.fftfreq(self.full[0])[:, None], np.fft.rfftfreq(self.full[1])
+            self.transfer = self.transfer * np.exp(-1j * np.pi * (fy * (size[0] % 2 == 0) + fx * (size[1] % 2 == 0)))
         self.y, self.x = np.arange(shape[0])[:, None], np.arange(shape[1])
 
     def __call__(self, place):
@@ -195,11 +213,30 @@ class _Blurred:
 
         many = np.tile(place, (7, 1))
         many[1:] += np.diag(_NUDGE)
-        x0, y0, log_r, g1, g2, log_n = many.T[:, :, None, None]
-        dx, dy, g = self.x - x0, self.y - y0, g1**2 + g2**2
-        square = ((1 + g) * (dx * dx + dy * dy) - 2 * g1 * (dx * dx - dy * dy) - 4 * g2 * dx * dy) / (1 - g)
-        n = np.exp(log_n)
-        b = 2 * n - 1 / 3 + 9.876e-3 / n  # Prugniel & Simien (1997)
-        ratio = np.log(square + 0.05) - 2 * log_r  # a softening of 0.2 pixels at the cusp
-        profile = np.exp(-b * (np.exp(ratio / (2 * n)) - 1))
+        many = many.T[:, :, None, None]
+        profile = _profile(self.x, self.y, many, 0.05)  # a softening of 0.2 pixels at the cusp
+        if self.fine > 1:
+            self._resample(profile, many, round(place[0]), round(place[1]))
         return irfft2(rfft2(profile, s=self.full) * self.transfer, s=self.full)[:, : self.shape[0], : self.shape[1]]
+
+    def _resample(self, profile, many, x, y):
+        """The middle again, from several points a pixel."""
+        columns = np.arange(max(x - _MIDDLE, 0), min(x + _MIDDLE + 1, self.shape[1]))
+        rows = np.arange(max(y - _MIDDLE, 0), min(y + _MIDDLE + 1, self.shape[0]))
+        if not (len(rows) and len(columns)):
+            return
+        steps = (np.arange(self.fine) + 0.5) / self.fine - 0.5
+        fine = _profile((columns[:, None] + steps).ravel(), (rows[:, None] + steps).ravel()[:, None], many, 1e-6)
+        fine = fine.reshape(7, len(rows), self.fine, len(columns), self.fine).mean(axis=(2, 4))
+        profile[:, rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1] = fine
+
+
+def _profile(x, y, many, softening):
+    """Sersic profiles; the softening in pixels squared keeps the cusp finite."""
+    x0, y0, log_r, g1, g2, log_n = many
+    dx, dy, g = x - x0, y - y0, g1**2 + g2**2
+    square = ((1 + g) * (dx * dx + dy * dy) - 2 * g1 * (dx * dx - dy * dy) - 4 * g2 * dx * dy) / (1 - g)
+    n = np.exp(log_n)
+    b = 2 * n - 1 / 3 + 9.876e-3 / n  # Prugniel & Simien (1997)
+    ratio = np.log(square + softening) - 2 * log_r
+    return np.exp(-b * (np.exp(ratio / (2 * n)) - 1))
