@@ -145,5 +145,5 @@ def _values(table, name, unit=None):
         )
     scale = 1.0 if unit is None else has.to(unit)
     masked = np.broadcast_to(getattr(column, "mask", False), len(column))
-    values = np.asarray(getattr(column, "unmasked", getattr(column, "data", column)), dtype=float)
+    values = np.asarray(np.ma.getdata(getattr(column, "unmasked", column)), dtype=float)
     return np.where(masked, np.nan, values * scale)

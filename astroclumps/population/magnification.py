@@ -96,7 +96,7 @@ def read_map(path):
 
 def _column(column):
     """Values of a column, masked cells as NaN, with its unit."""
-    values = np.asarray(getattr(column, "unmasked", getattr(column, "data", column)), dtype=float)
+    values = np.asarray(np.ma.getdata(getattr(column, "unmasked", column)), dtype=float)
     values = np.where(np.broadcast_to(getattr(column, "mask", False), values.shape), np.nan, values)
     unit = getattr(column, "unit", None)
     return values if unit is None else values * unit
