@@ -16,6 +16,7 @@ _LAZY = {
     "ContrastDetector": "detection.contrast",
     "LongevityClassifier": "longevity.classifier",
     "ClumpPhotometry": "photometry.aperture",
+    "ClumpSizes": "photometry.sizes",
     "LibrarySED": "sed.library",
     "BagpipesSED": "sed.bagpipes",
     "SersicMocks": "mock.sersic",

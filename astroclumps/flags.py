@@ -28,6 +28,8 @@ class Flag(enum.IntFlag):
     """The posterior rests on few effective samples."""
     POOR_FIT = 256
     """No model fits: chi squared of the best one is above what chance gives once in 10,000 times, or its mass is a limit of the prior."""
+    SIZE_FAILED = 512
+    """No size could be fitted; its columns are NaN."""
 
 
 class Flag3D(enum.IntFlag):

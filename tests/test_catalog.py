@@ -186,6 +186,7 @@ def test_flag_bits_are_fixed():
         "STAMP_EDGE": 64,
         "LOW_EFFECTIVE": 128,
         "POOR_FIT": 256,
+        "SIZE_FAILED": 512,
     }
 
 
@@ -196,7 +197,7 @@ def test_decode_flags():
     assert catalog.decode_flags([]) == []
 
 
-@pytest.mark.parametrize("value", [512, 513, -1])
+@pytest.mark.parametrize("value", [1024, 1025, -1])
 def test_unknown_flag_bits_are_errors(value):
     with pytest.raises(ValueError, match="unknown bits"):
         catalog.decode_flags(value)
