@@ -194,6 +194,11 @@ def test_distances_are_on_the_sky_or_in_the_disc():
         normalised_radius(clumps, galaxies)
 
 
+def test_a_galaxy_larger_than_its_image_is_no_success():
+    found = measure_structure(image_of(galaxy(0.8, 0.5, 25, 1.0, magnitude=19.0), noise=NOISE))
+    assert not found.success
+
+
 @pytest.mark.real_data
 def test_a_real_galaxy_of_the_xdf(real_data):
     from astropy.io import fits

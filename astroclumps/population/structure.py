@@ -21,6 +21,7 @@ _SIGMA = 3.0
 _MARGIN = 2  # pixels around a neighbour
 _FAINT = 0.03  # of the galaxy's light: what is fainter is as likely a scrap of its outskirts as a neighbour
 _CLUMP = 4.0  # pixels: radius in which clumps are left out, the circle that the photometry masks (G21 5.1)
+_LARGEST = 1 / 3  # of the image's side: a larger radius is the sky's or cut off
 _LEAST_SEEN = 0.5  # of the pixels must be good
 
 
@@ -49,7 +50,8 @@ class Structure(NamedTuple):
     method : str
         'sersic', 'moments' (the fallback), or '' where nothing could be measured: then all numbers are NaN.
     success : bool
-        Whether the Sersic fit converged on a galaxy in the image.
+        Whether the Sersic fit converged on a galaxy in the image, as `~astroclumps.mock.light_fit.LightFit` has it, with a radius below
+        a third of the image's side (ours).
     """
 
     r_e: u.Quantity
@@ -127,7 +129,7 @@ def measure_structure(image, *, band=None, clumps=None, mask_neighbours=True, fa
         fit = fit_light(data, noise=weights, psf_fwhm=fwhm, pixel_scale=scale, psf=kernel, mask=out, fine=_FINE)
     except np.linalg.LinAlgError:
         fit = None
-    if fit is not None and fit.success:
+    if fit is not None and fit.success and fit.r_eff < _LARGEST * min(data.shape):
         return _made(image, name, (fit.r_eff, fit.axis_ratio, fit.angle, fit.n_sersic, fit.x, fit.y, fit.flux), "sersic", True)
     if fallback:
         found = _by_moments(data, galaxy & ~bad, fwhm / scale)
