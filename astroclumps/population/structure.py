@@ -87,8 +87,8 @@ def measure_structure(image, *, band=None, clumps=None, mask_neighbours=True, fa
         Leave out neighbours: regions above 3 sigma of the band, smoothed by 2 pixels, outside of the footprint that
         `~astroclumps.detection.galaxy.galaxies` finds, if they have 3% of its light, with 2 pixels around them (ours).
     fallback : bool, default False
-        Where the fit fails, give half-light radius and axis ratio from curve of growth and moments of the galaxy's pixels above 3
-        sigma, with half the PSF's FWHM taken off in quadrature. They are biased low, see the documentation.
+        Where the fit fails, give half-light radius and axis ratio from the light in the galaxy's footprint and its moments, with the
+        PSF's width taken off in quadrature; the documentation has their accuracy.
 
     Returns
     -------
