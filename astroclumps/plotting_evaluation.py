@@ -42,6 +42,11 @@ def _column(table, name):
     return np.asarray(table[name], dtype=float)
 
 
+def _reached(rows, column):
+    """Whether a detector has as many detections as it is compared at; older tables do not say."""
+    return column not in rows.colnames or bool(np.all(rows[column]))
+
+
 def _lines(axes, table, value, style):
     """Points with errors along one quantity, a line a detector."""
     for name in _order(table):
@@ -49,7 +54,7 @@ def _lines(axes, table, value, style):
         colour, mark, line = style[name]
         axes.errorbar(
             _column(part, "median"), _column(part, value), np.nan_to_num(_column(part, "error")), color=colour, marker=mark, ls=line, ms=4,
-            lw=1.2, capsize=2, label=name,
+            lw=1.2, capsize=2, label=name if _reached(part, "reached") else f"{name}: all it has, fewer",
         )  # fmt: skip
 
 
@@ -86,7 +91,8 @@ def plot_completeness(completeness, path, *, title: str = "") -> Path:
     Parameters
     ----------
     completeness : `~astropy.table.QTable`
-        ``tables["completeness"]`` of a `~astroclumps.evaluation.comparison.Comparison`.
+        ``tables["completeness"]`` of a `~astroclumps.evaluation.comparison.Comparison`. The legend says which detectors have fewer
+        detections than the first.
     path : path-like
         File to write; the suffix decides the format.
     title : str, optional

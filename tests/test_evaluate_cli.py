@@ -1,6 +1,7 @@
 """``astroclumps evaluate`` on a tiny set: scores, tables and figures, and what it refuses."""
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -142,6 +143,62 @@ def test_what_cannot_be_done_is_said_in_a_line(folder, tmp_path, capsys, more, m
     error = capsys.readouterr().err
     assert message in error
     assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        (["--region", "0"], "--region is a side inside the images, 1 to 64 pixels, got 0"),
+        (["--region", "99"], "1 to 64 pixels, got 99"),
+        (["--purity", "90"], "--purity is a share above 0 and at most 1, such as 0.9, got 90"),
+        (["--min-mass", "75"], "--min-mass is the log10 of a mass in Msun"),
+        (["--draws", "0"], "--draws is at least 2"),
+        (["--stamps", "0"], "--stamps is at least 1"),
+    ],
+)
+def test_numbers_that_cannot_be_meant_are_refused(folder, tmp_path, capsys, more, message):
+    with pytest.raises(SystemExit) as left:
+        main(["evaluate", "--data", str(folder), "-o", str(tmp_path / "out"), "--quiet", *more])
+    assert left.value.code == 2
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_predictions_that_are_not_there_are_told_with_the_command(folder, tmp_path, capsys):
+    assert main(["evaluate", "--data", str(folder), "--predictions", str(tmp_path / "none.npz"), "-o", str(tmp_path / "out")]) == 1
+    assert "none.npz; 'astroclumps train unet --data FOLDER --fold K'" in capsys.readouterr().err
+
+
+def test_why_the_classifier_has_no_scores_is_told(folder, predictions, tmp_path, capsys):
+    args = ["evaluate", "--data", folder, "--no-peers", "--draws", 5, "--quiet", "--galaxies", 0, "--snapshots", 0]
+    whole = Predictions.read(predictions)
+    whole.p_long[:] = np.nan  # as of empty stamps
+    file = whole.save(tmp_path / "predictions-fold-0.npz")
+    assert main([str(arg) for arg in [*args, "--predictions", file, "-o", tmp_path / "a"]]) == 0
+    assert "the classifier is not scored: 0 long-lived and 0 short-lived stamps have a probability" in capsys.readouterr().err
+    assert "both kinds" in json.loads((tmp_path / "a" / "scores.json").read_text())["classifier"]["left_out"]
+    whole.p_long = whole.p_long_err = None
+    whole.save(file)
+    assert main([str(arg) for arg in [*args, "--predictions", file, "-o", tmp_path / "b"]]) == 0
+    assert "not scored: the predictions hold no p_long" in capsys.readouterr().err
+
+
+def test_what_cannot_reach_the_equal_number_says_so(done, folder, predictions, tmp_path, capsys):
+    scores = json.loads((done / "scores.json").read_text())["detectors"]
+    number = scores["held-out folds"]["own"]["detections_per_image"][0]
+    table = QTable.read(done / "scores.ecsv")
+    for name, reached in zip(table["detector"], table["equal_number_reached"], strict=True):
+        at_equal = scores[name]["equal_number"]
+        assert at_equal["reached"] == reached == (at_equal["detections_per_image"][0] >= 0.95 * number), name
+    assert scores["random points"]["equal_number"]["reached"]
+    assert not all(table["equal_number_reached"])  # a classical finder has fewer than the truth
+    args = ["evaluate", "--data", folder, "--predictions", predictions, "-o", tmp_path, "--no-classifier", "--draws", 5, "--images", 6]
+    assert main([str(arg) for arg in args]) == 0
+    lines = [line for line in capsys.readouterr().out.splitlines() if "±" in line]
+    few = [line for line in lines if "fewer:" in line]
+    assert 0 < len(few) < len(lines)
+    # two sizes of squares, two numbers of detections
+    assert all(re.search(r"\d\.\d\d, \d\.\d\d \(\d+\.\d, \d+\.\d\)", line) for line in lines)
 
 
 def test_results_are_not_replaced_unasked(done, folder, predictions, capsys):

@@ -125,3 +125,9 @@ def test_many_scores_are_scanned_in_steps_and_hardly_miss_the_best():
     best = (hits[hits / np.arange(1, 2101) >= 0.9] / 1200).max()
     assert best - 0.02 < scan.completeness <= best
     assert scan.purity >= 0.9
+
+
+@pytest.mark.parametrize("purity", [90, 0, -0.1, float("nan")])
+def test_a_purity_that_is_no_share_is_refused(purity):
+    with pytest.raises(ValueError, match="purity must be a share above 0 and at most 1"):
+        completeness_at_purity([([0], [0], [0.9])], [([0], [0])], purity=purity)

@@ -116,6 +116,15 @@ def test_what_is_missing_is_named(folder, tmp_path):
         write_galaxy(tmp_path, 1, bands=BANDS[:2], data=data, images={}, clumps=[])
 
 
+@pytest.mark.parametrize("keep", [0, 100, 5000])
+def test_a_file_that_is_cut_off_is_named_with_what_to_do(tmp_path, keep):
+    write_galaxy_set(tmp_path, n_galaxies=2, n_images=2)
+    file = galaxy_file(tmp_path, 1)
+    file.write_bytes(file.read_bytes()[:keep])
+    with pytest.raises(ValueError, match=r"galaxy-001\.npz is empty, cut off or damaged .*; delete it, and give the 'astroclumps dataset'"):
+        GalaxySet(tmp_path)
+
+
 def test_a_folder_holds_one_set(tmp_path):
     write_galaxy_set(tmp_path, n_galaxies=2, n_images=2)
     write_galaxy_set(tmp_path, n_galaxies=1, n_images=2, shape=(32, 32))

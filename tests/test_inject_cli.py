@@ -70,6 +70,9 @@ def test_an_image_that_fails_does_not_stop_the_others(cubes, tmp_path, capsys, n
     [
         (["--ratio", "0.1,1", "--flux", "1,2 uJy"], "give one"),
         (["--ratio", "0.1"], "two numbers"),
+        (["--ratio", "0.5,0.01"], "ratio has two limits, the smaller first, got (0.5, 0.01)"),
+        (["--flux", "24,28 ABmag"], "flux has two limits, the fainter first"),
+        (["--clumps", "0"], "n_clumps is a whole number"),
         (["--flux", "1,2"], "numbers with a unit"),
         (["--colour", "F606W=blue,F160W=1"], "BAND=VALUE"),
         (["--detector", "contrast", "--set", "unet.threshold=0.4"], "the detectors are contrast"),
@@ -82,3 +85,11 @@ def test_what_makes_no_sense_is_told(cubes, tmp_path, capsys, options, message):
     assert stopped.value.code == 2
     assert message in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
+
+
+def test_clumps_that_have_no_room_are_told(cubes, tmp_path, capsys, no_figure):
+    command = ["inject", cubes[0], "--detector", "contrast", "--repeats", "1", "--clumps", "200", "-q", "-o", str(tmp_path)]
+    assert main(command) == 0
+    n = len(QTable.read(tmp_path / "injected.ecsv", format="ascii.ecsv"))
+    assert 0 < n < 200
+    assert f"had room for {n} of 200 clumps in a copy" in capsys.readouterr().err

@@ -299,6 +299,8 @@ def test_nothing_found_is_no_warning_a_wrong_band_is_one():
         ({"ratio": (0.1, 1), "flux": [1, 2] * u.uJy}, ValueError, "one of them"),
         ({"flux": (0.1, 1)}, TypeError, "flux must be a Quantity"),
         ({"ratio": 0.1}, ValueError, "ratio has two limits"),
+        ({"ratio": (0.5, 0.01)}, ValueError, "the smaller first"),
+        ({"flux": [24, 28] * u.ABmag}, ValueError, "the fainter first"),
         ({"ratio": (0, 1)}, ValueError, "ratio must be positive"),
         ({"ratio": (0.1, 1), "size": 0.1}, TypeError, "size must be a Quantity"),
         ({"ratio": (0.1, 1), "size": [0, 1] * u.kpc}, ValueError, "size is one half-light radius"),
@@ -383,6 +385,36 @@ def test_errors_hold_what_differs_from_galaxy_to_galaxy():
     curve = completeness_curve(clumps, by="ratio", bins=[0.05, 0.5], n_bootstrap=1000)
     assert curve["error"][0] == pytest.approx(0.158, rel=0.1)
     assert curve["upper"][0] - 0.5 < 0.02
+
+
+def test_errors_of_few_clumps_do_not_vanish():
+    from astropy.table import QTable
+
+    clumps = QTable({"detector": ["one"] * 5, "galaxy": ["a", "a", "b", "b", "b"], "ratio": [0.1] * 5, "found": [False] * 5})
+    curve = completeness_curve(clumps, by="ratio", bins=[0.05, 0.5])
+    assert curve["completeness"][0] == 0
+    # Wilson, z = 1: 0 to z^2 / (n + z^2)
+    assert curve["error"][0] == pytest.approx(0.5 / 6, rel=1e-2)
+
+
+@pytest.mark.filterwarnings("ignore:the completeness of one does not cross one half")
+@pytest.mark.parametrize(("n", "galaxies"), [(10, 2), (20, 4)])
+def test_the_range_of_the_half_flux_holds_the_truth_as_often_as_it_says(n, galaxies):
+    fits = [half_flux(drawn(n=n, galaxies=galaxies, seed=seed), by="ratio", n_bootstrap=10) for seed in range(30)]
+    known = [fit for fit in fits if np.isfinite(fit.lower) and np.isfinite(fit.upper)]
+    assert len(known) > 20
+    assert 0.5 < np.mean([fit.lower <= 0.1 <= fit.upper for fit in known]) < 0.9
+
+
+@pytest.mark.filterwarnings("ignore::astroclumps.exceptions.AstroclumpsWarning")
+def test_a_range_that_the_clumps_do_not_bound_is_nan():
+    from astropy.table import QTable
+
+    # of two clumps the brighter is found: one half lies somewhere, nobody knows where
+    clumps = QTable({"detector": ["one"] * 2, "galaxy": ["a", "b"], "ratio": [0.01, 1.0], "found": [False, True]})
+    fit = half_flux(clumps, by="ratio", n_bootstrap=20)
+    assert np.isnan(fit.lower)
+    assert np.isnan(fit.upper)
 
 
 def test_bins_that_make_no_sense_are_told():

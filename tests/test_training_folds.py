@@ -68,6 +68,12 @@ def test_galaxies_that_cannot_be_split_are_told(galaxies, options):
         Folds(galaxies, **options)
 
 
+def test_more_main_folds_than_galaxies_are_refused():
+    assert Folds(tuple(range(3))).n_main == 3  # the default is at most all
+    with pytest.raises(ValueError, match="at most the 5 galaxies of the set, got 9"):
+        Folds(tuple(range(5)), n_main=9)
+
+
 def test_a_fold_without_a_galaxy_to_train_on_is_refused():
     with pytest.raises(ValueError, match="none of 3 galaxies is left to train on"):
         Folds((0, 1, 2), n_main=1, n_grouped=1, n_validation=1)

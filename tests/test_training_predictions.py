@@ -56,3 +56,26 @@ def test_columns_of_different_length_are_told():
 def test_an_empty_folder_is_told(tmp_path):
     with pytest.raises(FileNotFoundError, match="no predictions-fold"):
         Predictions.read(tmp_path)
+
+
+def test_a_file_that_is_not_there_is_told_with_the_command_that_writes_it(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"there is no .*fold-7.npz; 'astroclumps train unet --data FOLDER --fold K'"):
+        Predictions.read(tmp_path / "predictions-fold-7.npz")
+
+
+def test_a_file_that_is_damaged_or_of_something_else_is_told(tmp_path):
+    file = made().save(tmp_path / "predictions-fold-0.npz")
+    file.write_bytes(file.read_bytes()[:200])
+    with pytest.raises(ValueError, match="fold-0.npz is empty, cut off or damaged"):
+        Predictions.read(file)
+    np.savez(file, x=[1.0])
+    with pytest.raises(ValueError, match="not a file of predictions, look at galaxies, galaxy"):
+        Predictions.read(file)
+
+
+def test_a_set_that_is_too_short_for_the_predictions_is_refused():
+    whole = made((0, 1, 4), ((0, 0.9), (4, 0.2), (1, 0.6)))
+    assert [len(x) for x, _, _ in whole.detections(5, threshold=0)] == [1, 1, 0, 0, 1]
+    for n in (2, 4):  # image 4 was searched, though nothing is above its threshold
+        with pytest.raises(ValueError, match=f"at least 5 because image 4 was; got {n}"):
+            whole.detections(n)

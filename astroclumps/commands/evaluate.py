@@ -1,6 +1,7 @@
 """``astroclumps evaluate``: scores of detectors and a classifier on a set of simulated galaxies, beside peers and nulls."""
 
 import json
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -70,9 +71,13 @@ def evaluate(args) -> int:
     if args.predictions and args.weights is None and args.detector != "unet":
         raise UsageError("--detector runs a detector and --predictions reads detections; name weights too if both are meant")
     folder = Path(args.out)
+    _check_numbers(args)
     check_folder(folder, overwrite=args.overwrite, names=_FILES)
     _check_weights(args)
     galaxy_set = GalaxySet(args.data)
+    side = min(galaxy_set.data.shape[-2:])
+    if not 1 <= args.region <= side:
+        raise UsageError(f"--region is a side inside the images, 1 to {side} pixels, got {args.region}")
     job = _Job(args, galaxy_set)
     job.detect()
     job.score()
@@ -82,6 +87,19 @@ def evaluate(args) -> int:
         print(job.text())
         print(f"\n{', '.join(written)} are in {folder}")
     return 0
+
+
+def _check_numbers(args):
+    """`UsageError` for numbers that cannot be meant."""
+    for option, value, good, allowed in (
+        ("--purity", args.purity, 0 < args.purity <= 1, "a share above 0 and at most 1, such as 0.9"),
+        ("--min-mass", args.min_mass, 4 <= args.min_mass <= 12, "the log10 of a mass in Msun, 4 to 12, such as 7.5"),
+        ("--draws", args.draws, args.draws >= 2, "at least 2, from which errors are taken"),
+        ("--stamps", args.stamps, args.stamps >= 1, "at least 1; --no-classifier leaves the classifier out"),
+        ("--jobs", args.jobs, args.jobs >= 1, "at least 1"),
+    ):
+        if not good:
+            raise UsageError(f"{option} is {allowed}, got {value!r}")
 
 
 def _check_weights(args):
@@ -223,10 +241,16 @@ class _Job:
                 galaxy_set, kept, classifier, seed=self.noise_seed, n_jobs=args.jobs, progress=not args.quiet
             )  # fmt: skip
         else:
-            self.scores["classifier"] = {"left_out": "the predictions hold no p_long; give --classifier-weights"}
+            self._no_scores("the predictions hold no p_long; give those of 'astroclumps train cnn', or --classifier-weights")
             return
         self.scores["classifier"], tables = classifier_report(galaxy_set, kept, p_long, **options)
         self.tables |= tables
+        scores = self.scores["classifier"]["all"]
+        if "roc_auc" not in scores:
+            self._no_scores(
+                f"{scores['n_long']} long-lived and {scores['n_short']} short-lived stamps have a probability, and both kinds are needed; "
+                "take more images or galaxies, or another --region"
+            )
         if args.region != STAMP:  # the paper's classes beside these
             self.scores["classifier"]["paper_stamps"] = classifier_report(galaxy_set, kept, p_long, **options | {"region": STAMP})[0]["all"]
         if classifier is not None:
@@ -234,6 +258,13 @@ class _Job:
             self.scores["controls"], self.tables["bands"] = control_report(
                 galaxy_set, kept, classifier, noise_seed=self.noise_seed, n_stamps=args.stamps, **options
             )  # fmt: skip
+
+    def _no_scores(self, why):
+        """Say that and why the classifier has no scores."""
+        from ..exceptions import AstroclumpsWarning
+
+        warnings.warn(f"the classifier is not scored: {why}", AstroclumpsWarning, stacklevel=2)
+        self.scores.setdefault("classifier", {})["left_out"] = why
 
     def write(self, folder):
         """Write all files; their names."""
@@ -290,12 +321,16 @@ class _Job:
             own, equal, square = one["own"], one["equal_number"], one["squares"].get("10")
             tiles = square["own"][str(self.policy)] if square else None
             pure = [part["equal_purity"] for size, part in one["squares"].items() if size in ("10", "8")][::-1]
-            shares = ", ".join(f"{part['completeness'][0]:.2f}" for part in pure)
+            shares, each = (
+                ", ".join(f"{part['completeness'][0]:.2f}" for part in pure),
+                ", ".join(f"{part['detections_per_image'][0]:.1f}" for part in pure),
+            )
             lines.append(
                 f"{name:34s} {_pm(own['completeness']):>14s} {_pm(own['purity']):>14s} {own['detections_per_image'][0]:9.2f} "
                 f"{_pm(equal['completeness']):>16s} {one['average_precision'][0]:7.3f} "
                 + (f"{tiles['completeness'][0]:.2f} / {tiles['true_detection'][0]:.2f}" if tiles else "").rjust(15)
-                + (f"{shares} ({pure[0]['detections_per_image'][0]:.1f})" if pure else "").rjust(29)
+                + (f"{shares} ({each})" if pure else "").rjust(29)
+                + ("" if equal["reached"] else f"   fewer: {equal['detections_per_image'][0]:.2f} an image")
             )
         scores = self.scores.get("classifier", {}).get("all", {})
         if "roc_auc" in scores:

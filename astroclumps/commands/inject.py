@@ -11,7 +11,8 @@ __all__ = ["add_parser", "inject"]
 
 _TEXT = """put clumps of known flux, colour and size into images and see which of them detectors find
 
-Each image is one galaxy. A table of the clumps with what became of them, completeness in bins and a figure are written into OUT.
+Each image is one galaxy; all images stand together, before or after the options, not between them.
+A table of the clumps with what became of them, completeness in bins and a figure are written into OUT.
 Errors are draws of whole galaxies, so give several."""
 _FILES = ("injected.ecsv", "completeness.ecsv", "completeness.png")
 _COLUMN = "ratio"
@@ -37,7 +38,7 @@ def add_parser(commands):
         "--set", action="append", default=[], metavar="NAME.SETTING=VALUE", help="setting of a detector, such as contrast.n_sigma=3"
     )
     clumps = parser.add_argument_group("clumps")
-    clumps.add_argument("--ratio", metavar="LOW,HIGH", help="flux over that of the galaxy (default: 0.005,0.5)")
+    clumps.add_argument("--ratio", metavar="LOW,HIGH", help="flux over that of the galaxy, the smaller first (default: 0.005,0.5)")
     clumps.add_argument("--flux", metavar="'LOW,HIGH UNIT'", help="flux instead, such as '0.01,1 uJy' or '28,24 ABmag'")
     clumps.add_argument("--band", metavar="BAND", help="band of ratio and flux (default: the first of the image)")
     clumps.add_argument(
@@ -55,7 +56,7 @@ def add_parser(commands):
         "--radii", default="0.5,3", metavar="LOW,HIGH", help="distance over the galaxy's half-light radius (default: 0.5,3)"
     )
     clumps.add_argument("--places", default="disc", metavar="HOW", help="disc (as an exponential disc, the default) or area (uniform)")
-    clumps.add_argument("--clumps", type=int, default=1, metavar="N", help="clumps in one copy of an image (default: 1)")
+    clumps.add_argument("--clumps", type=int, default=1, metavar="N", help="clumps in a copy of an image, if there is room (default: 1)")
     clumps.add_argument("--repeats", type=int, default=20, metavar="N", help="copies of each image (default: 20)")
     clumps.add_argument("--exposure", metavar="SECONDS", help="exposure time, one or BAND=SECONDS,...: adds the clumps' photon noise")
     clumps.add_argument("--seed", type=int, default=0, metavar="S", help="seed of all that is random (default: 0)")
@@ -68,7 +69,11 @@ def inject(args) -> int:
     """Do the job of one command line."""
     import sys
 
-    settings, detectors = _injection(args), _detectors(args)
+    try:
+        settings = _injection(args)
+    except (ValueError, TypeError) as exc:  # what the settings make of the options
+        raise UsageError(one_line(exc)) from None
+    detectors = _detectors(args)
     folder = Path(args.out)
     check_folder(folder, overwrite=args.overwrite, names=_FILES)
     images, failed = [], 0

@@ -87,6 +87,35 @@ _SWITCHES = {
         ("--scramble", "scramble", "the control: draw the magnitude of each band on its own"),
     ),
 }
+_SAME = {"seed": 0, "version": "1.0", "n_grouped": 4, "n_validation": 4, "blur": 0.7, "colour": 0.02, "start": "none"}
+_MOCKS = {"n_train": 16_000, "n_validation": 500, "n_test": 500, "n_jobs": 1}
+DEFAULTS = {
+    "unet": {
+        "sersic": {**_MOCKS, "seed": 0, "version": "1.0", "name": "unet-sersic", "n_steps": 12_000, "filters": 16, "batch_size": 16},
+        "fold": {
+            **_SAME, "start": "unet-sersic", "n_steps": 6000, "batch_size": 16, "every": 250, "patience": 8, "sf_zlc": "all",
+            "min_snr": 5.0, "min_contrast": 0.1, "beta": 0.4, "mix_share": 0.3,
+            "flux": 0.15, "colour": 0.05, "blur": 1.0,
+        },
+    },
+    "cnn": {
+        "sersic": {**_MOCKS, "seed": 0, "version": "1.0", "name": "cnn-sersic", "n_steps": 16_000, "dropout": 0.2},
+        "fold": {
+            **_SAME, "size": 10, "region": 10, "dropout": 0.2, "n_steps": 8000, "batch_size": 64, "learning_rate": 1e-3, "every": 500,
+            "patience": 6, "shift": 1,
+        },
+    },
+}  # fmt: skip
+"""What the recipes take where an option is not given, for the help; a test holds them against the recipes."""
+_TOLD = {
+    ("unet", "fold", "learning_rate"): "5e-4, 1e-3 without --start",
+    ("unet", "fold", "filters"): "those of --start",
+    ("unet", "fold", "mass_ramp"): "none",
+    ("unet", "fold", "mix"): "none",
+    ("cnn", "sersic", "detector"): "that of OUT, else the package's",
+    **{(kind, "fold", "n_main"): "4, or all of fewer galaxies" for kind in ("unet", "cnn")},
+}
+"""Defaults that depend on something, in words."""
 _METAVARS = {int: "N", float: "VALUE", str: "NAME", _policy: "POLICY", _ramp: "LOW,HIGH"}
 _DESCRIPTION = (
     "train {text}. Without --data on Sersic mocks that are made on the way; with --data on one fold of a set of simulated galaxies "
@@ -117,7 +146,8 @@ def add_parser(commands):
             group = made.add_argument_group(title)
             for option, name, type_, help_ in options:
                 given = f"fold_{name}" if title == "with --data" else name
-                group.add_argument(option, dest=given, type=type_, metavar=_METAVARS[type_], help=help_)
+                told = f"{help_} (default: {_default(kind, title, name)})"
+                group.add_argument(option, dest=given, type=type_, metavar=_METAVARS[type_], help=told)
         for option, name, help_ in _SWITCHES[kind]:
             group.add_argument(option, dest=f"fold_{name}", action="store_true", help=help_)
         made.add_argument("--quiet", "-q", action="store_true", default=False, help="no progress bars")
@@ -130,11 +160,23 @@ def add_parser(commands):
     )  # fmt: skip
     made.add_argument("-o", "--out", required=True, metavar="OUT", help="folder of the folds")
     made.add_argument("--data", required=True, metavar="FOLDER", help="set of simulated galaxies")
-    made.add_argument("--version", dest="version", metavar="NAME", help="version of the weights")
+    made.add_argument("--version", dest="version", metavar="NAME", help="version of the weights (default: 1.0)")
     for option, name, type_, help_ in _SPLIT:
-        made.add_argument(option, dest=name, type=type_, metavar="N", help=f"{help_}; as in training")
+        told = f"{help_}; as in training (default: {_default('unet', 'with --data', name)})"
+        made.add_argument(option, dest=name, type=type_, metavar="N", help=told)
     add_common(made)
     made.set_defaults(command=release, debug=False)
+
+
+def _default(kind, title, name) -> str:
+    """The default of an option, in words; two where they differ without and with --data."""
+    modes = {"options": ("sersic", "fold"), "without --data": ("sersic",), "with --data": ("fold",)}[title]
+    said = [_TOLD.get((kind, mode, name)) or f"{DEFAULTS[kind][mode][name]}" for mode in modes if _has_default(kind, mode, name)]
+    return said[0] if len(set(said)) == 1 else f"{said[0]}; with --data {said[1]}"
+
+
+def _has_default(kind, mode, name):
+    return (kind, mode, name) in _TOLD or name in DEFAULTS[kind][mode]
 
 
 def train(args) -> int:
@@ -149,10 +191,11 @@ def train(args) -> int:
         wrong = ", ".join(sorted(sersic & set(given)))
         raise UsageError(f"{wrong} is for Sersic mocks, without --data" if wrong else "--data needs --fold, a number or 'all'")
     options = {name: given[name] for name in both if name in given}
+    _check(args.kind, options | fold_options if args.data is not None else {name: given[name] for name in both | sersic if name in given})
     check_folder(folder, overwrite=True)
     module = _training("recipes" if args.data is None else f"fold_{args.kind}")
-    folder.mkdir(parents=True, exist_ok=True)
     if args.data is None:
+        folder.mkdir(parents=True, exist_ok=True)
         options |= {name: given[name] for name in sersic if name in given}
         recipe = {"unet": "train_unet", "cnn": "train_cnn"}[args.kind]
         path = getattr(module, recipe)(folder, progress=not args.quiet, **options)
@@ -161,9 +204,44 @@ def train(args) -> int:
             _augmentation(fold_options)
         recipe = {"unet": "train_unet_fold", "cnn": "train_cnn_fold"}[args.kind]
         options |= fold_options
-        path = getattr(module, recipe)(folder, args.data, fold=_fold(args.fold), progress=not args.quiet, **options)
+        galaxies, fold = _galaxies(args, fold_options), _fold(args.fold)
+        path = getattr(module, recipe)(folder, galaxies, fold=fold, progress=not args.quiet, **options)
     print(f"weights are in {path}; use them with  astroclumps run --{'weights' if args.kind == 'unet' else 'classifier-weights'} {path}")
     return 0
+
+
+def _check(kind, settings):
+    """Numbers that no training can use are refused by the name of their option."""
+    from ..training.settings import check_settings
+
+    groups = (*_BOTH, *_SERSIC, *_FOLD, *_ONLY[kind]["both"], *_ONLY[kind]["sersic"], *_ONLY[kind]["fold"])
+    try:
+        check_settings(names={name: option for option, name, _, _ in groups}, **settings)
+    except ValueError as exc:
+        raise UsageError(str(exc)) from None
+
+
+def _galaxies(args, options):
+    """The set; `UsageError` where it has no such fold, or is too small for a split or a side."""
+    from ..training.folds import Folds
+    from ..training.galaxy_set import GalaxySet
+
+    galaxies = GalaxySet(args.data)
+    side = min(galaxies.data.shape[-2:])
+    for name in ("size", "region"):
+        if options.get(name, 0) > side:
+            raise UsageError(f"--{name} is a side inside the images, at most {side} pixels, got {options[name]}")
+    _split(Folds, galaxies, {name: options[name] for _, name, _, _ in _SPLIT if name in options}, fold=_fold(args.fold))
+    return galaxies
+
+
+def _split(kind, galaxies, split, *, fold="all"):
+    try:
+        folds = kind.from_set(galaxies, **split)
+        folds.held_out(fold)
+    except ValueError as exc:
+        raise UsageError(f"{exc} (--main, --grouped, --choosing, --fold)") from None
+    return folds
 
 
 def release(args) -> int:
@@ -174,13 +252,15 @@ def release(args) -> int:
     from ..training.folds import Folds
     from ..training.galaxy_set import GalaxySet
     from ..training.predictions import Predictions
-    from ..training.release import make_release
+    from ..training.release import check_folds, make_release
     from ..training.scores import held_out_scores
 
     out, split = Path(args.out), {name: vars(args)[name] for _, name, _, _ in _SPLIT if name in args}
     galaxies = GalaxySet(args.data)
     version = {"version": args.version} if "version" in args else {}
-    n = len(Folds.from_set(galaxies, **split))
+    folds = _split(Folds, galaxies, split)
+    check_folds(out, folds)  # before the first file is written
+    n = len(folds)
     for kind in ("unet", "cnn"):
         predictions = Predictions.read(*(out / kind / f"predictions-fold-{fold}.npz" for fold in range(n)))
         region = weights.card(out / kind / "fold-0.safetensors")["recipe"].get("region", STAMP)

@@ -5,6 +5,7 @@ from itertools import pairwise
 import numpy as np
 from astropy.table import QTable, vstack
 
+from astroclumps.arguments import one_number
 from astroclumps.longevity.calibration import correct_mix, estimate_mix
 
 from .bootstrap import Bootstrap
@@ -48,10 +49,14 @@ def judged_stamps(galaxy_set, detections, p_long, *, band=None, region=10):
     Raises
     ------
     ValueError
-        Lists do not fit each other.
+        Lists do not fit each other, or ``region`` does not fit into an image.
     """
     if not len(detections) == len(p_long) == len(galaxy_set):
         raise ValueError(f"detections and p_long must list all {len(galaxy_set)} images, got {len(detections)} and {len(p_long)}")
+    if len(galaxy_set):
+        side = min(galaxy_set.data.shape[-2:])
+        allowed = f"a whole number of pixels, 1 to {side} (the side of the images)"
+        one_number("region", region, allowed, lambda value: value.is_integer() and 1 <= value <= side)
     number = galaxy_set.bands.index(reference_band(galaxy_set, band))
     parts = []
     for i, (found, p) in enumerate(zip(detections, p_long, strict=True)):

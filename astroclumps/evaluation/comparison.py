@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from astropy.table import QTable, vstack
 
+from astroclumps.arguments import one_number
+
 from .nulls import dots, random_points
 from .one_to_one import MIN_MASS, RADIUS, merged_truth, one_to_one
 from .squares import POLICIES, SIZES, squares
@@ -17,6 +19,8 @@ RANDOM = "random points"
 DOTS = "a dot in every lit square"
 """The null with one point in each lit square; squares of each size have dots of that size, one to one those of the largest."""
 
+_REACHED = 0.95
+"""Part of the number of detections that a detector must have to stand at equal numbers (ours; equal scores stay together)."""
 _QUANTITIES = ("mass", "mass_stars", "magnitude", "signal_to_noise", "redshift", "r_norm", "crowding", "surface_brightness")
 _DETECTED = ("redshift", "crowding", "surface_brightness", "light")
 
@@ -78,8 +82,20 @@ def compare(
     Returns
     -------
     comparison : Comparison
-        Equal numbers are those of the first detector at its own cut; a detector that finds fewer keeps all it has, and its number says so.
+        Equal numbers are those of the first detector at its own cut; a detector that finds fewer keeps all it has. Then ``reached`` of
+        its ``equal_number`` is False, as are ``equal_number_reached`` in the table of scores and ``reached`` in those of completeness and
+        purity: its completeness is that of fewer detections (less than 95% of the number, ours).
+
+    Raises
+    ------
+    ValueError
+        There is no detector, or ``purity``, ``min_mass`` or ``n_draws`` is out of its range.
     """
+    one_number("purity", purity, "a share above 0 and at most 1, such as 0.9", lambda value: 0 < value <= 1)
+    one_number("min_mass", min_mass, "a mass in Msun, such as 10**7.5", lambda value: 0 < value < float("inf"))
+    one_number("n_draws", n_draws, "a whole number of draws, at least 2, for the errors", lambda value: value.is_integer() and value >= 2)
+    if not detections:
+        raise ValueError("detections is empty; give a dict of name -> list of (x, y, score), the main detector first")
     first = next(iter(detections))
     cuts = {name: float((cuts or {}).get(name, -np.inf)) for name in detections}
     everything = {name: {size: found for size in sizes} for name, found in detections.items()}
@@ -98,18 +114,22 @@ def compare(
     equal = {name: cuts[first] if name == first else one.cut_at_rate(rate) for name, one in matched.items()}
     scores, tables = {}, {name: [] for name in ("curves", "completeness", "purity", "squares_completeness", "squares_true_detection")}
     for name, one in matched.items():
+        at_equal = one.numbers(cut=equal[name])
+        at_equal["reached"] = bool(at_equal["detections_per_image"][0] >= _REACHED * rate)
         scores[name] = {
             "own": one.numbers(cut=cuts[name]),
-            "equal_number": one.numbers(cut=equal[name]),
+            "equal_number": at_equal,
             "equal_purity": one.numbers(cut=one.cut_at_purity(purity)),
             "average_precision": one.average_precision(),
             "squares": {},
         }
         tables["curves"].append(_named(one.curve(), detector=name))
         for quantity in _QUANTITIES:
-            tables["completeness"].append(_named(one.completeness_by(quantity, cut=equal[name]), detector=name, quantity=quantity))
+            part = one.completeness_by(quantity, cut=equal[name])
+            tables["completeness"].append(_named(part, detector=name, quantity=quantity, reached=at_equal["reached"]))
         for quantity in _DETECTED:
-            tables["purity"].append(_named(one.purity_by(quantity, cut=equal[name]), detector=name, quantity=quantity))
+            part = one.purity_by(quantity, cut=equal[name])
+            tables["purity"].append(_named(part, detector=name, quantity=quantity, reached=at_equal["reached"]))
         for size in sizes:
             counted = squares(galaxy_set, everything[name][size], size=size, truth=truth, policies=policies, **drawn)
             equal_cut = equal[name] if name != DOTS else _cut_at_rate(everything[name][size], rate)
@@ -161,6 +181,7 @@ def _score_table(scores, sizes, policy):
         for label, numbers in (("", one["own"]), ("equal_number_", one["equal_number"]), ("equal_purity_", one["equal_purity"])):
             for key in ("completeness", "purity", "purity_counted", "detections_per_image"):
                 row[f"{label}{key}"], row[f"{label}{key}_error"] = numbers[key]
+        row["equal_number_reached"] = one["equal_number"]["reached"]
         row["average_precision"], row["average_precision_error"] = one["average_precision"]
         for size in sizes:
             counted = one["squares"][str(size)]

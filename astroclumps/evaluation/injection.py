@@ -36,10 +36,10 @@ class Injection:
     Parameters
     ----------
     ratio : (float, float), optional
-        Limits of the flux of a clump over that of its galaxy (its footprint, `astroclumps.detection.galaxy.galaxies`), drawn
-        uniformly in the logarithm. Give this or ``flux``.
+        Limits, the smaller first, of the flux of a clump over that of its galaxy (its footprint,
+        `astroclumps.detection.galaxy.galaxies`), drawn uniformly in the logarithm. Give this or ``flux``.
     flux : `~astropy.units.Quantity` [(float, float)], optional
-        Limits of the flux of a clump, such as ``[0.01, 1] * u.uJy`` or ``[28, 24] * u.ABmag``.
+        Limits of the flux of a clump, the fainter first, such as ``[0.01, 1] * u.uJy`` or ``[28, 24] * u.ABmag``.
     band : str or `~astroclumps.bands.Band`, optional
         Band of ``ratio`` and ``flux``. Default: the first of the image.
     colour : str, `~astroclumps.evaluation.clump_light.Population` or mapping, default ``'galaxy'``
@@ -117,6 +117,9 @@ class Injection:
             raise ValueError(
                 f"{'ratio' if self.flux is None else 'flux'} has two limits, got {self.ratio if self.flux is None else self.flux}"
             )
+        if limits[0] > limits[1]:
+            told = f"ratio has two limits, the smaller first, got {self.ratio}"
+            raise ValueError(told if self.flux is None else f"flux has two limits, the fainter first, got {self.flux}")
         object.__setattr__(self, "colour", check_colour(self.colour))
         if self.band is not None:
             object.__setattr__(self, "band", _bands.get(self.band).name)
@@ -164,7 +167,7 @@ class Injection:
         Warns
         -----
         AstroclumpsWarning
-            An image holds no galaxy, or no room for a clump; it is left out.
+            An image holds no galaxy, or no room for a clump, and is left out; or it has room for fewer clumps than asked for.
         """
         if not isinstance(detectors, Mapping):
             detectors = {type(detectors).__name__: detectors}
@@ -189,12 +192,13 @@ class Injection:
         found = hosts(image)
         before = {name: _detect(detector, image, quiet=False) for name, detector in detectors.items()}
         taken = np.concatenate([np.stack([x, y], axis=1) for x, y, _ in before.values()])
-        rows = []
+        rows, placed = [], 0
         for run in range(self.repeats):
             rng = np.random.default_rng([self.seed, number_, run])
             clumps = self._draw(image, band, found, taken, rng)
             if not clumps:
                 break
+            placed += len(clumps)
             copy = with_clumps(
                 image, *(np.array([clump[key] for clump in clumps]) for key in ("x", "y", "fluxes", "radius")),
                 index=self.index, exposure=self.exposure, rng=rng,
@@ -211,6 +215,14 @@ class Injection:
         if not rows:
             why = "holds no galaxy" if not found else f"has no room for a clump inside the galaxy, {self.gap:g} pixels from all detections"
             warnings.warn(f"{image.name!r} {why}; left out", AstroclumpsWarning, stacklevel=4)
+        elif placed < self.n_clumps * self.repeats:
+            warnings.warn(
+                f"{image.name!r} had room for {placed / self.repeats:.3g} of {self.n_clumps} clumps in a copy ({placed} of "
+                f"{self.n_clumps * self.repeats} in all): they keep {self.gap:g} pixels from each other and from all detections; ask for "
+                "fewer, or lower gap",
+                AstroclumpsWarning,
+                stacklevel=4,
+            )
         return rows
 
     def _draw(self, image, band, found, taken, rng):

@@ -39,7 +39,7 @@ def completeness_curve(clumps, *, by="flux", bins=8, n_bootstrap=200, seed=0) ->
     `~astropy.table.QTable`
         A row for each detector and bin with clumps: ``detector``, ``low``, ``high`` and ``middle`` (median of the clumps inside), ``n``,
         ``n_galaxies``, ``completeness``, ``lower`` and ``upper`` (68% Wilson interval: the binomial error), ``error`` (bootstrap over
-        galaxies, which holds what differs from galaxy to galaxy; NaN of one galaxy).
+        galaxies, which holds what differs from galaxy to galaxy, but at least half the Wilson interval; NaN of one galaxy).
 
     Examples
     --------
@@ -69,6 +69,7 @@ def completeness_curve(clumps, *, by="flux", bins=8, n_bootstrap=200, seed=0) ->
                 continue
             share, error = boot.ratio(found & here, here)
             lower, upper = _binomial(int((found & here).sum()), int(here.sum()))
+            error = np.maximum(error, (upper - lower) / 2)  # draws of five that were all missed have no scatter; NaN stays
             middle = float(np.median(values[mine][here]))
             rows.append((detector, edges[i], edges[i + 1], middle, here.sum(), len(set(galaxy[here])), share, lower, upper, error))
     table = QTable()
@@ -90,7 +91,10 @@ class HalfFlux(NamedTuple):
     half : float
         Where half of the clumps are found; NaN where the curve does not reach it within the clumps that were put in.
     lower, upper : float
-        16th and 84th percentile over the draws of galaxies; NaN where a fifth of the draws or more do not reach one half.
+        The wider of two 68% intervals: the 16th and 84th percentile over draws of galaxies and of the clumps in each, and that of the
+        likelihood of the clumps as they are (half a unit of its logarithm), which does not shrink to nothing where few clumps or
+        galaxies leave the draws no choice. NaN where a fifth of the draws or more do not reach one half, or where the likelihood does
+        not end within the fluxes that were put in: then the clumps are too few to tell.
     plateau : float
         Share at which the fit levels off; NaN where it rises beyond the brightest clump only, so that the clumps say nothing about it.
     width : float
@@ -130,7 +134,7 @@ def half_flux(clumps, *, by="flux", detector=None, n_bootstrap=200, seed=0) -> H
     detector : str, optional
         Which one; needed where there are several.
     n_bootstrap : int, default 200
-        Draws of whole galaxies; of single clumps where there is one galaxy.
+        Draws of galaxies, and of as many clumps of each as it has; of single clumps where there is one galaxy.
     seed : int, default 0
         Of the draws.
 
@@ -166,13 +170,16 @@ def half_flux(clumps, *, by="flux", detector=None, n_bootstrap=200, seed=0) -> H
     galaxy = np.asarray(clumps["galaxy"])[mine]
     groups = galaxy if len(set(galaxy)) > 1 else np.arange(len(logs))
     boot = Bootstrap(groups, n_draws=n_bootstrap, seed=seed)
+    rng = np.random.default_rng([int(seed), 1])
     best = _fit(logs, found, np.ones(len(logs)))
     half, plateau, width = _half(best, logs)
     if best[0] > logs.max():
         plateau = np.nan
-    drawn = np.array([_half(_fit(logs, found, boot.weights(i), start=best), logs)[0] for i in range(n_bootstrap)])
+    drawn = np.array([_half(_fit(logs, found, _clumps_of(boot, i, rng), start=best), logs)[0] for i in range(n_bootstrap)])
     known = drawn[np.isfinite(drawn)]
     lower, upper = np.percentile(known, [16, 84]) if len(known) > 0.8 * max(n_bootstrap, 1) else (np.nan, np.nan)
+    alone = _likely(logs, found) if np.isfinite(half) else (np.nan, np.nan)
+    lower, upper = np.minimum(lower, alone[0]), np.maximum(upper, alone[1])  # NaN where either is
     if not np.isfinite(half):
         warnings.warn(
             f"the completeness of {detector or names[0]} does not cross one half between {np.exp(logs.min()):.3g} and "
@@ -181,6 +188,42 @@ def half_flux(clumps, *, by="flux", detector=None, n_bootstrap=200, seed=0) -> H
             stacklevel=2,
         )
     return HalfFlux(half, float(lower), float(upper), plateau, width, len(logs))
+
+
+def _likely(logs, found):
+    """Where one half may lie by the likelihood alone, 68%: all places that some width and plateau explain nearly as well as the best."""
+    span = max(logs.max() - logs.min(), 1e-3)
+    width, plateau = np.geomspace(0.01 * span, span, 14)[:, None, None], np.array([0.52, 0.56, 0.62, 0.7, 0.8, 0.88, 0.95, 0.999])[:, None]
+
+    def profile(places):
+        out = []
+        for place in places:
+            with np.errstate(over="ignore"):
+                share = plateau / (1 + (2 * plateau - 1) * np.exp(-(logs - place) / width))
+            share = np.clip(share, 1e-12, 1 - 1e-12)
+            out.append(np.where(found > 0, np.log(share), np.log1p(-share)).sum(axis=-1).max())
+        return np.array(out)
+
+    low, high = logs.min(), logs.max()
+    for _ in range(2):  # once for all fluxes, once more finely
+        places = np.linspace(low, high, 61)
+        value = profile(places)
+        good = np.flatnonzero(value >= value.max() - 0.5)
+        low, high = places[max(good[0] - 1, 0)], places[min(good[-1] + 1, len(places) - 1)]
+        if low == logs.min() or high == logs.max():
+            return np.nan, np.nan
+    return float(np.exp(low)), float(np.exp(high))
+
+
+def _clumps_of(boot, draw, rng):
+    """How often a draw holds each clump: hosts are drawn first, then as many clumps of each as it has."""
+    times = boot.times[draw]
+    weights = np.zeros(len(boot.index))
+    for host in np.flatnonzero(times):
+        members = np.flatnonzero(boot.index == host)
+        picks = rng.integers(0, len(members), int(times[host]) * len(members))
+        np.add.at(weights, members[picks], 1.0)
+    return weights
 
 
 def _fit(logs, found, weights, start=None):

@@ -4,6 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from astroclumps.arguments import one_number
+
 __all__ = ["PurityScan", "completeness_at_purity", "match"]
 
 
@@ -84,6 +86,11 @@ def completeness_at_purity(detections, truth, *, purity=0.9, radius=3.0, cut=Non
     -------
     scan : PurityScan
 
+    Raises
+    ------
+    ValueError
+        ``purity`` is no share, or the lists are of different images.
+
     Examples
     --------
     >>> from astroclumps.evaluation.matching import completeness_at_purity
@@ -91,6 +98,7 @@ def completeness_at_purity(detections, truth, *, purity=0.9, radius=3.0, cut=Non
     >>> scan.completeness, scan.purity, scan.cut
     (1.0, 1.0, 0.9)
     """
+    one_number("purity", purity, "a share above 0 and at most 1, such as 0.9", lambda value: 0 < value <= 1)
     detections = [tuple(np.atleast_1d(np.asarray(v, dtype=float)) for v in d) for d in detections]
     truth = [tuple(np.atleast_1d(np.asarray(v, dtype=float)) for v in t) for t in truth]
     if len(detections) != len(truth):

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from astroclumps.arguments import one_number
 from astroclumps.longevity.stamps import STAMP, stamp_origin
 
 __all__ = ["PURE", "stamp_classes"]
@@ -49,6 +50,7 @@ def stamp_classes(clumps, x, y, *, size=STAMP, pure=PURE):
     >>> stamps["label"].tolist(), stamps["share"].round(3).tolist()
     (['SLC', ''], [0.818, nan])
     """
+    one_number("size", size, "a whole number of pixels, at least 1", lambda value: value.is_integer() and value >= 1)
     x, y = np.atleast_1d(np.asarray(x, dtype=float)), np.atleast_1d(np.asarray(y, dtype=float))
     tx, ty, mass = (np.asarray(clumps[name], dtype=float) for name in ("x", "y", "mass"))
     resolved = np.asarray(clumps["n_stars"]) >= _MIN_STARS

@@ -14,7 +14,10 @@ from astroclumps.mock.sky import SkyModel
 from .augment import dihedral, lose_bands
 from .loop import TrainingLoop
 
-__all__ = ["PURE", "ClassifierBatches", "ClassifierValidation", "StampSet", "make_stamp_set", "train_classifier"]
+__all__ = [
+    "PURE", "ClassifierBatches", "ClassifierValidation", "StampSet", "fit_longevity", "make_stamp_set", "train_classifier",
+    "validation_scores",
+]  # fmt: skip
 
 PURE = 0.9
 """C_0: a stamp is long-lived when at least this mass-weighted share of its clumps is (paper section 3.2.2)."""
@@ -159,9 +162,44 @@ class ClassifierValidation:
 
     def __call__(self, network):
         p = self.probabilities(network)
-        report = classification_report(self.long_lived, p, groups=self.galaxy, n_bootstrap=0)
-        values = {k: v for k, (v, _) in report.items()}
-        return {"score": values["roc_auc"], **{k: round(v, 4) for k, v in values.items()}}
+        return validation_scores(self.long_lived, p, self.galaxy)
+
+
+def validation_scores(long_lived, p, galaxy):
+    """What a validation of a longevity network leaves in the history: all scores, and the area under the ROC as the one that counts."""
+    report = classification_report(long_lived, p, groups=galaxy, n_bootstrap=0)
+    values = {k: v for k, (v, _) in report.items()}
+    return {"score": values["roc_auc"], **{k: round(v, 4) for k, v in values.items()}}
+
+
+def fit_longevity(folder, *, channels, size, dropout, seed, start, **options):
+    """Make a longevity network and train it.
+
+    Parameters
+    ----------
+    folder : path-like
+        Checkpoints; a killed run goes on from there.
+    channels, size, dropout
+        See `~astroclumps.longevity.network.LongevityCNN`.
+    seed : int
+        Of the first weights and of the batches.
+    start : dict of ndarray, optional
+        Weights to start from.
+    **options
+        For `~astroclumps.training.loop.TrainingLoop`; float32 by default, for the network is small.
+
+    Returns
+    -------
+    network : LongevityCNN
+        With the weights that validated best.
+    history : list of dict
+    """
+    torch.manual_seed(seed)
+    network = LongevityCNN(channels, size=size, dropout=dropout)
+    if start is not None:
+        network.load_state_dict({k: torch.from_numpy(np.array(v)) for k, v in start.items()})
+    history = TrainingLoop(network, folder, seed=seed, **{"bfloat16": False, **options}).run()
+    return network.eval(), history
 
 
 def train_classifier(folder, *, train, validation, n_steps=20_000, batch_size=64, dropout=0.7, seed=0, start=None, **options):
@@ -189,14 +227,8 @@ def train_classifier(folder, *, train, validation, n_steps=20_000, batch_size=64
         With the weights that validated best.
     history : list of dict
     """
-    torch.manual_seed(seed)
-    network = LongevityCNN(train.stamps.shape[1], size=train.stamps.shape[-1], dropout=dropout)
-    if start is not None:
-        network.load_state_dict({k: torch.from_numpy(np.array(v)) for k, v in start.items()})
-    options = {"every": 1000, "bfloat16": False, **options}
-    loop = TrainingLoop(
-        network, folder, make_batch=ClassifierBatches(train, batch_size), validate=ClassifierValidation(validation, seed=seed + 1),
-        seed=seed, n_steps=n_steps, **options,
+    return fit_longevity(
+        folder, channels=train.stamps.shape[1], size=train.stamps.shape[-1], dropout=dropout, seed=seed, start=start,
+        make_batch=ClassifierBatches(train, batch_size), validate=ClassifierValidation(validation, seed=seed + 1), n_steps=n_steps,
+        **{"every": 1000, **options},
     )  # fmt: skip
-    history = loop.run()
-    return network.eval(), history

@@ -9,6 +9,8 @@ import numpy as np
 
 from astroclumps.mock.sky import SkyModel
 
+from .archives import read_arrays
+
 __all__ = ["MockSet", "make_mock_set"]
 
 log = logging.getLogger(__name__)
@@ -130,8 +132,7 @@ class MockSet:
             raise FileNotFoundError(f"no mocks-*.npz in {folder}; make them with make_mock_set or 'astroclumps train'")
         arrays, have = [], 0
         for file in files:
-            with np.load(file, allow_pickle=False) as part:
-                arrays.append({k: part[k] for k in part.files})
+            arrays.append(read_arrays(file, remedy="delete it, and give the command 'astroclumps train' that made it once more"))
             have += len(arrays[-1]["number"])
             if n_images is not None and have >= n_images:
                 break

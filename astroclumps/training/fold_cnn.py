@@ -12,11 +12,11 @@ from astroclumps.longevity.stamps import STAMP, STAMP_STRETCH
 
 from .card import write_weights
 from .clump_stamps import ClumpStamps
-from .fold_unet import fold_files, keep_recipe, start_weights
-from .folds import RELEASE, Folds
+from .fold_run import FoldRun, fold_files
+from .folds import RELEASE
 from .galaxy_classifier import StampBatches, StampValidation, train_galaxy_classifier
-from .galaxy_set import GalaxySet
 from .predictions import Predictions
+from .settings import check_settings
 from .targets import PIXEL
 
 __all__ = ["FOLD_CNN", "judge_detections", "train_cnn_fold"]
@@ -29,8 +29,8 @@ FOLD_CNN = "cnn-synthetic"
 
 def train_cnn_fold(
     out, data, *, fold, start="none", size=STAMP, region=STAMP, dropout=0.2, n_steps=8000, batch_size=64, learning_rate=1e-3, every=500,
-    patience=6, shift=1, colour=0.02, blur=0.7, censored=False, scramble=False, n_main=4, n_grouped=4, n_validation=4, seed=0, n_workers=1,
-    progress=False, version="1.0",
+    patience=6, shift=1, colour=0.02, blur=0.7, censored=False, scramble=False, n_main=None, n_grouped=4, n_validation=4, seed=0,
+    n_workers=1, progress=False, version="1.0",
 ):  # fmt: skip
     """Train the longevity network of one fold and judge the detections on the galaxies that it never saw.
 
@@ -73,21 +73,31 @@ def train_cnn_fold(
     -------
     path : `~pathlib.Path`
         The weights file.
+
+    Raises
+    ------
+    ValueError
+        A number is out of its range (`astroclumps.training.settings.LIMITS`), the folder holds a run with other settings, or one class
+        has no stamps.
+    FileNotFoundError
+        Folds of the U-Net are missing, or the release lacks a fold.
     """
-    galaxies = data if isinstance(data, GalaxySet) else GalaxySet(data)
-    folds = Folds.from_set(galaxies, n_main=n_main, n_grouped=n_grouped, n_validation=n_validation)
-    kind = "cnn-scrambled" if scramble else "cnn"
-    weights_file, predictions_file, folder = fold_files(out, kind, fold)
-    tensors, card = start_weights(start, kind="cnn")
-    told = {
-        "fold": fold, "start": "none" if card is None else f"{card['name']} {card['version']}", "size": size, "region": region,
-        "dropout": dropout, "n_steps": n_steps, "batch_size": batch_size, "learning_rate": learning_rate, "every": every,
-        "patience": patience, "shift": shift, "colour": colour, "blur": blur, "censored": censored, "scramble": scramble, "seed": seed,
-        "held_out": list(folds.held_out(fold)), "validation": list(folds.validation(fold)), "training": list(folds.training(fold)),
-    }  # fmt: skip
-    keep_recipe(folder, told)
-    if weights_file.exists() and (fold == RELEASE or predictions_file.exists()):
-        log.info("%s is done", weights_file)
+    check_settings(
+        size=size, region=region, dropout=dropout, n_steps=n_steps, batch_size=batch_size, learning_rate=learning_rate, every=every,
+        patience=patience, shift=shift, colour=colour, blur=blur, seed=seed, n_workers=n_workers,
+    )  # fmt: skip
+    kind, split = "cnn-scrambled" if scramble else "cnn", {"n_main": n_main, "n_grouped": n_grouped, "n_validation": n_validation}
+    run = FoldRun.open(out, data, kind=kind, fold=fold, start=start, weights_kind="cnn", **split)
+    galaxies, folds, (weights_file, predictions_file, folder) = run.galaxies, run.folds, run.files
+    side = min(galaxies.data.shape[-2:])
+    for name, value in (("size", size), ("region", region)):
+        if value > side:
+            raise ValueError(f"{name} is a side inside the images, which have {side} pixels, got {value}; give at most {side}")
+    told = run.recipe(
+        size=size, region=region, dropout=dropout, n_steps=n_steps, batch_size=batch_size, learning_rate=learning_rate, every=every,
+        patience=patience, shift=shift, colour=colour, blur=blur, censored=censored, scramble=scramble, seed=seed,
+    )  # fmt: skip
+    if run.is_done(told):
         return weights_file
     missing = [k for k in folds if not fold_files(out, "unet", k)[1].exists()]
     if missing:
@@ -100,15 +110,18 @@ def train_cnn_fold(
     batches = StampBatches(stamps, index, batch_size, shift=shift, colour=colour, blur=blur, scramble=scramble)
     log.info("fold %s: %d stamps, %d long-lived; held out %s", fold, len(index), (stamps.label[index] == "LLC").sum(), folds.held_out(fold))
     train = {
-        "batches": batches, "dropout": dropout, "seed": seed, "start": tensors, "n_steps": n_steps, "learning_rate": learning_rate,
+        "batches": batches, "dropout": dropout, "seed": seed, "start": run.tensors, "n_steps": n_steps, "learning_rate": learning_rate,
         "every": min(every, n_steps), "n_workers": n_workers, "progress": progress,
     }  # fmt: skip
     if fold == RELEASE:
-        chosen = _of_folds(out, kind, folds)
+        check, chosen = None, _of_folds(out, kind, folds)
+    else:
+        check = StampValidation(stamps, stamps.of(folds.validation(fold), censored=censored), scramble=seed if scramble else None)
+    run.claim(told)  # now that all is there
+    if fold == RELEASE:
         network, history = train_galaxy_classifier(folder, validate=None, stop=chosen["step"], **train)
         held_out = {}
     else:
-        check = StampValidation(stamps, stamps.of(folds.validation(fold), censored=censored), scramble=seed if scramble else None)
         network, history = train_galaxy_classifier(folder, validate=check, patience=patience, **train)
         scale, shift_ = fit_scaling(check.long_lived, orientations(network, check.inputs))
         best = max(history, key=lambda entry: entry["score"])

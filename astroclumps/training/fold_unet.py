@@ -1,9 +1,7 @@
 """One fold of the U-Net on simulated galaxies: trained, its threshold chosen, and its held-out galaxies searched."""
 
-import json
 import logging
 from dataclasses import asdict
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -14,13 +12,14 @@ from astroclumps.detection.stretch import STRETCH
 from .augment import Augmentation
 from .card import write_weights
 from .dataset import MockSet
-from .folds import RELEASE, Folds
+from .fold_run import FoldRun, fold_files
+from .folds import RELEASE
 from .galaxy_detector import MASSIVE, GalaxyBatches, GalaxyValidation, probability_maps, train_galaxy_detector
-from .galaxy_set import GalaxySet
 from .predictions import Predictions
+from .settings import check_settings
 from .targets import PIXEL, ClumpTargets, TruthRule
 
-__all__ = ["FOLD_UNET", "fold_files", "images_of", "keep_recipe", "start_weights", "train_unet_fold"]
+__all__ = ["FOLD_UNET", "images_of", "train_unet_fold"]
 
 log = logging.getLogger(__name__)
 
@@ -31,19 +30,6 @@ NOISE_SEED = 1001
 """Seed of the noise of held-out images, the same for all folds and both networks."""
 
 
-def fold_files(out, kind, fold):
-    """Weights file, predictions and folder of checkpoints of a fold.
-
-    Examples
-    --------
-    >>> from astroclumps.training.fold_unet import fold_files
-    >>> [path.name for path in fold_files("runs", "unet", 2)]
-    ['fold-2.safetensors', 'predictions-fold-2.npz', 'fold-2']
-    """
-    folder = Path(out) / kind
-    return folder / f"fold-{fold}.safetensors", folder / f"predictions-fold-{fold}.npz", folder / f"fold-{fold}"
-
-
 def images_of(galaxies, numbers, *, most=None):
     """Numbers of the images of some galaxies in a set; evenly thinned to at most ``most``."""
     index = np.flatnonzero(np.isin(galaxies.galaxy, numbers))
@@ -52,31 +38,10 @@ def images_of(galaxies, numbers, *, most=None):
     return index
 
 
-def keep_recipe(folder, recipe):
-    """Write down what a folder of checkpoints is for; a ValueError where it is for something else."""
-    path = Path(folder) / "recipe.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(recipe, sort_keys=True, indent=1, default=str)
-    if path.exists():
-        before, now = json.loads(path.read_text()), json.loads(text)
-        other = sorted(key for key in {*before, *now} if before.get(key) != now.get(key))
-        if other:
-            told = ", ".join(f"{key} {before.get(key)!r} instead of {now.get(key)!r}" for key in other)
-            raise ValueError(f"{folder} holds a run with {told}; go on with the same settings, or choose another folder")
-    path.write_text(text)
-
-
-def start_weights(start, *, kind):
-    """Tensors and card of weights to start from; (None, None) for None or 'none'."""
-    from astroclumps import weights
-
-    return (None, None) if start in (None, "none") else weights.load(start, kind=kind)
-
-
 def train_unet_fold(
     out, data, *, fold, start="unet-sersic", filters=None, n_steps=6000, batch_size=16, learning_rate=None, every=250, patience=8,
-    sf_zlc="all", min_snr=5.0, min_contrast=0.1, mass_ramp=None, beta=0.4, min_mass=MASSIVE, mix=None, mix_share=0.3, n_main=4, n_grouped=4,
-    n_validation=4, validation_images=300, augmentation=None, seed=0, n_workers=1, progress=False, version="1.0",
+    sf_zlc="all", min_snr=5.0, min_contrast=0.1, mass_ramp=None, beta=0.4, min_mass=MASSIVE, mix=None, mix_share=0.3, n_main=None,
+    n_grouped=4, n_validation=4, validation_images=300, augmentation=None, seed=0, n_workers=1, progress=False, version="1.0",
 ):  # fmt: skip
     """Train the U-Net of one fold and search the galaxies that it never saw.
 
@@ -124,37 +89,44 @@ def train_unet_fold(
     -------
     path : `~pathlib.Path`
         The weights file.
+
+    Raises
+    ------
+    ValueError
+        A number is out of its range (`astroclumps.training.settings.LIMITS`), or the folder holds a run with other settings.
+    FileNotFoundError
+        There are no mocks in ``mix``, or the release lacks a fold.
     """
-    galaxies = data if isinstance(data, GalaxySet) else GalaxySet(data)
-    folds = Folds.from_set(galaxies, n_main=n_main, n_grouped=n_grouped, n_validation=n_validation)
-    weights_file, predictions_file, folder = fold_files(out, "unet", fold)
+    check_settings(
+        n_steps=n_steps, filters=filters, batch_size=batch_size, learning_rate=learning_rate, every=every, patience=patience,
+        min_snr=min_snr, min_contrast=min_contrast, beta=beta, min_mass=min_mass, mix_share=mix_share, seed=seed, n_workers=n_workers,
+        validation_images=validation_images,
+    )  # fmt: skip
     rule = TruthRule(sf_zlc=sf_zlc, min_snr=min_snr, min_contrast=min_contrast, mass_ramp=mass_ramp)
     augmentation = augmentation or Augmentation()
-    tensors, card = start_weights(start, kind="unet")
+    split = {"n_main": n_main, "n_grouped": n_grouped, "n_validation": n_validation}
+    run = FoldRun.open(out, data, kind="unet", fold=fold, start=start, weights_kind="unet", **split)
+    galaxies, folds, card, (weights_file, predictions_file, folder) = run.galaxies, run.folds, run.card, run.files
     shape = {"filters": 16, "levels": 3} if card is None else {k: card["architecture"][k] for k in ("filters", "levels")}
     if filters not in (None, shape["filters"]):
         if card is not None:
             raise ValueError(f"the weights to start from have {shape['filters']} filters, not {filters}; start='none' starts without them")
         shape["filters"] = filters
     rate = learning_rate or (1e-3 if card is None else 5e-4)
-    told = {
-        "fold": fold, "start": "none" if card is None else f"{card['name']} {card['version']}", **shape, "n_steps": n_steps,
-        "batch_size": batch_size, "learning_rate": rate, "every": every, "patience": patience, **asdict(rule), "beta": beta,
-        "min_mass": min_mass, "mix": mix is not None, "mix_share": mix_share if mix is not None else 0, "seed": seed,
-        "held_out": list(folds.held_out(fold)), "validation": list(folds.validation(fold)), "training": list(folds.training(fold)),
-        "augmentation": asdict(augmentation),
-    }  # fmt: skip
-    keep_recipe(folder, told)
-    if weights_file.exists() and (fold == RELEASE or predictions_file.exists()):
-        log.info("%s is done", weights_file)
+    told = run.recipe(
+        **shape, n_steps=n_steps, batch_size=batch_size, learning_rate=rate, every=every, patience=patience, **asdict(rule), beta=beta,
+        min_mass=min_mass, mix=mix is not None, mix_share=mix_share if mix is not None else 0, seed=seed, augmentation=asdict(augmentation),
+    )  # fmt: skip
+    if run.is_done(told):
         return weights_file
     index, targets = images_of(galaxies, folds.training(fold)), ClumpTargets(galaxies, rule)
     batches = GalaxyBatches(galaxies, index, batch_size, targets, augmentation, None if mix is None else MockSet(mix), mix_share)
     log.info("fold %s: %d images to train on, held out %s", fold, len(index), folds.held_out(fold))
     options = {"n_steps": n_steps, "learning_rate": rate, "n_workers": n_workers, "progress": progress, "every": min(every, n_steps)}
-    train = {"batches": batches, "seed": seed, "start": tensors, **shape, **options}
+    train = {"batches": batches, "seed": seed, "start": run.tensors, **shape, **options}
+    chosen = _of_folds(out, folds) if fold == RELEASE else None
+    run.claim(told)  # now that all is there
     if fold == RELEASE:
-        chosen = _of_folds(out, folds)
         network, history = train_galaxy_detector(folder, validate=None, stop=chosen["step"], **train)
     else:
         check = GalaxyValidation(

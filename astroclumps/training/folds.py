@@ -22,8 +22,8 @@ class Folds:
     ----------
     galaxies : tuple of int
         Numbers of the galaxies, that with most long-lived clumps first; see `from_set`.
-    n_main : int, default 4
-        Folds that leave one galaxy out (METHODS 4); fewer where there are fewer galaxies.
+    n_main : int, optional
+        Folds that leave one galaxy out; at most as many as there are galaxies. Default: 4 (METHODS 4), or all of fewer galaxies.
     n_grouped : int, default 4
         Folds for the other galaxies (ours).
     n_validation : int, default 4
@@ -40,7 +40,7 @@ class Folds:
     """
 
     galaxies: tuple
-    n_main: int = 4
+    n_main: int | None = None
     n_grouped: int = 4
     n_validation: int = 4
 
@@ -48,6 +48,13 @@ class Folds:
         object.__setattr__(self, "galaxies", tuple(int(g) for g in self.galaxies))
         if len(self.galaxies) < 3 or len(set(self.galaxies)) < len(self.galaxies):
             raise ValueError(f"folds need three galaxies or more, each once: to hold out, to choose and to train; got {self.galaxies}")
+        if self.n_main is None:
+            object.__setattr__(self, "n_main", min(4, len(self.galaxies)))
+        if self.n_main > len(self.galaxies):
+            raise ValueError(
+                f"n_main is the number of galaxies that are left out alone, at most the {len(self.galaxies)} galaxies of the set, got "
+                f"{self.n_main}; give fewer"
+            )
         if self.n_main < 0 or self.n_grouped < 0 or self.n_validation < 1 or self.n_main + self.n_grouped < 1:
             raise ValueError(f"there must be folds and galaxies that choose, got {self.n_main}, {self.n_grouped}, {self.n_validation}")
         if self.n_grouped == 0 and self.n_main < len(self.galaxies):
@@ -89,7 +96,7 @@ class Folds:
     @property
     def main(self) -> range:
         """Numbers of the folds that leave one of the main galaxies out."""
-        return range(min(self.n_main, len(self.galaxies)))
+        return range(self.n_main)
 
     def _groups(self):
         n = len(self.main)

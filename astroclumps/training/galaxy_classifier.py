@@ -3,16 +3,12 @@
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 
-from astroclumps.evaluation.curves import classification_report
 from astroclumps.longevity.classifier import orientations
-from astroclumps.longevity.network import LongevityCNN
 from astroclumps.longevity.stamps import normalise
 
 from .augment import dihedral, lose_bands, scatter_light
-from .classifier import MAGNITUDES
-from .loop import TrainingLoop
+from .classifier import MAGNITUDES, fit_longevity, validation_scores
 
 __all__ = ["StampBatches", "StampValidation", "train_galaxy_classifier"]
 
@@ -87,10 +83,7 @@ class StampValidation:
             raise ValueError("the galaxies that choose must have stamps of both classes; take more of them with n_validation")
 
     def __call__(self, network):
-        p = orientations(network, self.inputs).mean(axis=0)
-        report = classification_report(self.long_lived, p, groups=self.galaxy, n_bootstrap=0)
-        values = {k: v for k, (v, _) in report.items()}
-        return {"score": values["roc_auc"], **{k: round(v, 4) for k, v in values.items()}}
+        return validation_scores(self.long_lived, orientations(network, self.inputs).mean(axis=0), self.galaxy)
 
 
 def train_galaxy_classifier(folder, *, batches, validate, dropout=0.2, seed=0, start=None, **options):
@@ -116,10 +109,8 @@ def train_galaxy_classifier(folder, *, batches, validate, dropout=0.2, seed=0, s
         With the weights that validated best.
     history : list of dict
     """
-    torch.manual_seed(seed)
-    network = LongevityCNN(len(batches.stamps.bands), size=batches.stamps.size, dropout=dropout)
-    if start is not None:
-        network.load_state_dict({k: torch.from_numpy(np.array(v)) for k, v in start.items()})
-    options = {"bfloat16": False, **options}
-    history = TrainingLoop(network, folder, make_batch=batches, validate=validate, seed=seed, **options).run()
-    return network.eval(), history
+    stamps = batches.stamps
+    return fit_longevity(
+        folder, channels=len(stamps.bands), size=stamps.size, dropout=dropout, seed=seed, start=start, make_batch=batches,
+        validate=validate, **options,
+    )  # fmt: skip

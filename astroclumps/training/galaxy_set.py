@@ -8,6 +8,8 @@ import numpy as np
 from astroclumps.mock.sky import SkyModel
 from astroclumps.mock.truth import square_map
 
+from .archives import read_arrays
+
 __all__ = ["CLUMP_COLUMNS", "IMAGE_COLUMNS", "GalaxySet", "galaxy_file", "write_galaxy"]
 
 MIN_STARS = 10
@@ -159,7 +161,7 @@ class GalaxySet:
     FileNotFoundError
         There is no such file.
     ValueError
-        A file is of another layout or other bands.
+        A file is empty or cut off, of another layout, or of other bands.
     """
 
     def __init__(self, folder, *, galaxies=None):
@@ -322,9 +324,9 @@ def _column(columns, name, kind, shape, what):
 
 
 def _read(file):
-    with np.load(file, allow_pickle=False) as part:
-        wanted = ["bands", "data", "number", *IMAGE_COLUMNS, *(f"clump_{name}" for name in CLUMP_COLUMNS)]
-        missing = [name for name in wanted if name not in part.files]
-        if missing:
-            raise ValueError(f"{file} lacks {', '.join(missing)}: it was not written by this version of make_galaxy_set; make it anew")
-        return {name: part[name] for name in wanted}
+    part = read_arrays(file, remedy="delete it, and give the 'astroclumps dataset' command of the set once more: it makes what is missing")
+    wanted = ["bands", "data", "number", *IMAGE_COLUMNS, *(f"clump_{name}" for name in CLUMP_COLUMNS)]
+    missing = [name for name in wanted if name not in part]
+    if missing:
+        raise ValueError(f"{file} lacks {', '.join(missing)}: it was not written by this version of make_galaxy_set; make it anew")
+    return {name: part[name] for name in wanted}

@@ -5,10 +5,13 @@ from pathlib import Path
 
 import numpy as np
 
+from .archives import read_arrays
+
 __all__ = ["Predictions"]
 
 _ROWS = {"image": np.int64, "galaxy": np.int64, "index": np.int64, "x": float, "y": float, "score": float, "threshold": float}
 _EXTRA = {"p_long": float, "p_long_err": float}
+_REMEDY = "'astroclumps train unet --data FOLDER --fold K' (or train cnn) writes OUT/unet/predictions-fold-K.npz (OUT/cnn/...)"
 
 
 @dataclass
@@ -115,7 +118,7 @@ class Predictions:
         FileNotFoundError
             There is no such file.
         ValueError
-            Files overlap, or were made with noise of different seeds.
+            A file is damaged, or no file of predictions; files overlap, or were made with noise of different seeds.
         """
         files = []
         for path in map(Path, paths):
@@ -124,8 +127,11 @@ class Predictions:
             raise FileNotFoundError(f"no predictions-fold-*.npz in {', '.join(map(str, paths))}; 'astroclumps train unet' writes them")
         parts = []
         for file in files:
-            with np.load(file, allow_pickle=False) as content:
-                parts.append(cls(**{name: content[name] for name in content.files}))
+            arrays = read_arrays(file, remedy=_REMEDY)
+            unknown = sorted(({*arrays} ^ {*_ROWS, "images", "galaxies", "seed"}) - {*_EXTRA})
+            if unknown:
+                raise ValueError(f"{file} is not a file of predictions, look at {', '.join(unknown)}; {_REMEDY}")
+            parts.append(cls(**arrays))
         return cls.join(parts)
 
     @classmethod
@@ -154,11 +160,21 @@ class Predictions:
         -------
         list of (x, y, score)
             Of length ``n_images``; empty arrays where nothing was found or the image was not searched (see ``images``).
+
+        Raises
+        ------
+        ValueError
+            The set is shorter than the predictions need.
         """
         return [(self.x[rows], self.y[rows], self.score[rows]) for rows in self.rows(n_images, threshold=threshold)]
 
     def rows(self, n_images, *, threshold=None) -> list:
         """Rows of each image, to look up any column; arguments as in `detections`."""
+        last = int(max(self.images.max(initial=-1), self.image.max(initial=-1)))
+        if not last < n_images:
+            raise ValueError(
+                f"n_images is the length of the set that was searched, at least {last + 1} because image {last} was; got {n_images!r}"
+            )
         keep = np.flatnonzero(self.score >= (self.threshold if threshold is None else threshold))
         order = keep[np.argsort(self.image[keep], kind="stable")]
         return np.split(order, np.searchsorted(self.image[order], np.arange(1, n_images)))

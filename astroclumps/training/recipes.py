@@ -18,6 +18,7 @@ from .card import write_weights
 from .classifier import ClassifierValidation, StampSet, make_stamp_set, train_classifier
 from .dataset import make_mock_set
 from .detector import DetectorValidation, train_detector
+from .settings import check_settings
 
 __all__ = ["PURITY", "mock_sets", "train_cnn", "train_unet"]
 
@@ -93,6 +94,7 @@ def train_unet(
     path : `~pathlib.Path`
         The weights file.
     """
+    check_settings(n_train=n_train, n_steps=n_steps, filters=filters, batch_size=batch_size, seed=seed, n_jobs=n_jobs, n_test=n_test)
     folder = Path(folder)
     train, validation, test = mock_sets(
         folder, n_train=n_train, n_validation=n_validation, n_test=n_test, seed=seed, n_jobs=n_jobs, progress=progress
@@ -161,6 +163,7 @@ def train_cnn(
     from astroclumps.detection.network import UNet
     from astroclumps.networks import load_network
 
+    check_settings(n_train=n_train, n_steps=n_steps, dropout=dropout, seed=seed, n_jobs=n_jobs, n_test=n_test)
     folder = Path(folder)
     if detector is None:
         local = sorted(folder.glob("unet-*.safetensors"))

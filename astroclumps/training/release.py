@@ -9,11 +9,12 @@ from astroclumps import weights
 
 from .card import write_weights
 from .fold_cnn import FOLD_CNN
-from .fold_unet import FOLD_UNET, fold_files
+from .fold_run import fold_files
+from .fold_unet import FOLD_UNET
 from .folds import RELEASE, Folds
 from .galaxy_set import GalaxySet
 
-__all__ = ["CARD_SCORES", "make_release"]
+__all__ = ["CARD_SCORES", "check_folds", "make_release"]
 
 CARD_SCORES = (
     "completeness_10px", "true_detection_10px", "completeness_8px", "balanced_completeness", "balanced_precision",
@@ -22,7 +23,33 @@ CARD_SCORES = (
 """What ``held_out`` of a card holds, each as [value, error]; those of a detector in the U-Net's, those of a classifier in the other's."""
 
 
-def make_release(out, data, *, kind, scores=None, version="1.0", n_main=4, n_grouped=4, n_validation=4):
+def check_folds(out, folds, *, kinds=("unet", "cnn")):
+    """Refuse a release whose folds are not all trained.
+
+    Parameters
+    ----------
+    out : path-like
+        Folder of the folds.
+    folds : `~astroclumps.training.folds.Folds`
+    kinds : sequence of {'unet', 'cnn'}
+        Networks that are asked for.
+
+    Raises
+    ------
+    FileNotFoundError
+        Names the files that are missing, and the commands that write them.
+    """
+    told = []
+    for kind in kinds:
+        wanted = [file for fold in folds for file in fold_files(out, kind, fold)[:2]] + [fold_files(out, kind, RELEASE)[0]]
+        missing = [file.name for file in wanted if not file.exists()]
+        if missing:
+            told.append(f"{', '.join(missing)} missing in {Path(out) / kind}; train them with 'astroclumps train {kind} --fold'")
+    if told:
+        raise FileNotFoundError(". ".join(told))
+
+
+def make_release(out, data, *, kind, scores=None, version="1.0", n_main=None, n_grouped=4, n_validation=4):
     """Write the weights file that is to be shipped.
 
     A U-Net's is the release network. A longevity network's is an ensemble (`~astroclumps.longevity.network.LongevityEnsemble`): the
@@ -52,10 +79,8 @@ def make_release(out, data, *, kind, scores=None, version="1.0", n_main=4, n_gro
     folds = Folds.from_set(galaxies, n_main=n_main, n_grouped=n_grouped, n_validation=n_validation)
     name = {"unet": FOLD_UNET, "cnn": FOLD_CNN}[kind]
     names = [RELEASE] if kind == "unet" else [RELEASE, *folds.main]
+    check_folds(out, folds, kinds=(kind,))
     files = [fold_files(out, kind, fold)[0] for fold in names]
-    missing = [file.name for file in files if not file.exists()]
-    if missing:
-        raise FileNotFoundError(f"{', '.join(missing)} missing in {files[0].parent}; train them with 'astroclumps train {kind} --fold'")
     loaded = [weights.load(file, kind=kind) for file in files]
     tensors, card = loaded[0]
     each = [weights.card(fold_files(out, kind, fold)[0])["recipe"] for fold in folds]
