@@ -188,10 +188,10 @@ def _panels(who, tables, title):
 
 
 def _share_x(panels):
-    """The same range for all panels."""
-    low, high = zip(*(axes.get_xlim() for axes in panels.values()), strict=True)
-    for axes in panels.values():
-        axes.set_xlim(min(low), max(high))
+    """The same range for all panels; one without clumps has none of its own."""
+    ranges = [axes.get_xlim() for axes in panels.values() if axes.get_xlim()[0] > 0]
+    for axes in panels.values() if ranges else ():
+        axes.set_xlim(min(low for low, _ in ranges), max(high for _, high in ranges))
 
 
 def _finish(figure, panels, label, path):

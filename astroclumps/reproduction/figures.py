@@ -198,8 +198,8 @@ class Figures:
             name, options = f"{one.name}, {one.classes} classes\nmasses {one.values}", self._options(one)
             rest = {key: value for key, value in options.items() if key != "galaxies"}
             tables[name] = mass_function(one.clumps, one.galaxies, bins=MASS_BINS, draws=one.draws, **rest)
-            mass = one.clumps["mass"] if one.draws is None else one.draws
-            fits[name] = fit_power_law(mass, groups=_parents(one), draw_prior=one.prior)
+            if one.draws is None:  # the prior of corrected masses is in their counts, but not in their slope: no line fits both
+                fits[name] = fit_power_law(one.clumps["mass"], groups=_parents(one))
             transitions[name] = transition_mass(one.clumps, draws=one.draws, **options)
         return lambda path: plot_mass_function(tables, path, fits=fits, transitions=transitions)
 

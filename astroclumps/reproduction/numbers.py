@@ -15,7 +15,7 @@ from astroclumps.population.radial import radial_medians
 from astroclumps.population.transition import transition_mass
 
 from .paper import PAPER
-from .populations import FITTED
+from .populations import FEWEST, FITTED
 
 __all__ = ["detector_numbers", "number_table", "population_numbers", "theory_numbers", "to_rst"]
 
@@ -36,8 +36,8 @@ def population_numbers(population, *, n_bootstrap=200, seed=0) -> dict:
     Returns
     -------
     dict
-        Key of `~astroclumps.reproduction.paper.PAPER` -> (value, error); NaN where the sample does not tell. Corrected masses have no
-        ages, radii and hosts of their own.
+        Key of `~astroclumps.reproduction.paper.PAPER` -> (value, error); NaN where the sample does not tell, or has fewer than
+        `~astroclumps.reproduction.populations.FEWEST` clumps to tell it by. Corrected masses have no ages, radii and hosts of their own.
     """
     clumps, galaxies = population.clumps, population.galaxies
     drawn = {"galaxies": galaxies, "n_bootstrap": n_bootstrap, "seed": seed}
@@ -47,15 +47,15 @@ def population_numbers(population, *, n_bootstrap=200, seed=0) -> dict:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", AstroclumpsWarning)  # what cannot be told is NaN in the table
         for row in class_medians(clumps, column="mass", populations=_CLASSES, draws=population.draws, **drawn):
-            numbers[f"median_mass_{row['population']}"] = _dex(row, u.Msun)
+            numbers[f"median_mass_{row['population']}"] = _told(row["n"], _dex(row, u.Msun))
         parents = galaxies["parent" if "parent" in galaxies.colnames else "galaxy"]
         place = {str(name): str(parent) for name, parent in zip(galaxies["galaxy"], parents, strict=True)}
         groups = np.array([place[str(name)] for name in clumps["galaxy"]])
         mass = clumps["mass"] if population.draws is None else population.draws
-        fit = fit_power_law(mass, groups=groups, draw_prior=population.prior)
-        numbers["slope_dM"], numbers["slope_dlogM"] = (fit.slope, fit.error), (fit.slope_log, fit.error)
+        fit = fit_power_law(mass, high=population.high, groups=groups, draw_prior=population.prior)
+        numbers["slope_dM"], numbers["slope_dlogM"] = (_told(fit.n, (one, fit.error)) for one in (fit.slope, fit.slope_log))
         found = transition_mass(clumps, draws=population.draws, **drawn)
-        numbers["transition"] = (found.log_mass, found.error_dex)
+        numbers["transition"] = _told(found.n, (found.log_mass, found.error_dex))
         if population.draws is None:
             numbers |= _other_numbers(population, drawn)
     return numbers
@@ -65,22 +65,29 @@ def _other_numbers(population, drawn):
     clumps, galaxies = population.clumps, population.galaxies
     numbers = {}
     for row in class_medians(clumps, column="age", populations=_CLASSES, **drawn):
-        numbers[f"median_age_{row['population']}"] = tuple(row[name].to_value(u.Myr) for name in ("median", "error"))
+        value = tuple(row[name].to_value(u.Myr) for name in ("median", "error"))
+        numbers[f"median_age_{row['population']}"] = _told(row["n"], value)
     if population.values != FITTED:
         return numbers
     for threshold in (0.5, 0.7):
         if population.classes == "network" or threshold == 0.5:
             difference = median_difference(clumps, column="r_norm", threshold=threshold, **drawn)
-            numbers[f"radius_{threshold}"] = (difference.dex, difference.error)
+            rows = class_medians(clumps, column="r_norm", populations=_CLASSES, threshold=threshold, **drawn | {"n_bootstrap": 0})
+            numbers[f"radius_{threshold}"] = _told(rows["n"].min(), (difference.dex, difference.error))
     [row] = radial_medians(clumps, thresholds=[0.5], populations=["LLC"], **drawn)
-    numbers["inside"] = (float(row["inside"]), float(row["inside_error"]))
+    numbers["inside"] = _told(row["n"], (float(row["inside"]), float(row["inside_error"])))
     rest = {name: drawn[name] for name in ("n_bootstrap", "seed")}
     found = host_transition(clumps, galaxies, **rest)
-    numbers["host_transition"] = (found.log_mass, found.error_dex)
+    numbers["host_transition"] = _told(found.n, (found.log_mass, found.error_dex))
     if "sfr" in clumps.colnames and "sfr" in galaxies.colnames and population.classes == "network":
         shares = clump_fractions(clumps, galaxies, columns=("sfr",), populations=("all",))
         numbers["sfr_share"] = mean_fraction(shares, column="sfr_fraction_all", **rest)
     return numbers
+
+
+def _told(n, value):
+    """The value and its error, or NaN where too few clumps tell it."""
+    return value if n >= FEWEST else (np.nan, np.nan)
 
 
 def _dex(row, unit):

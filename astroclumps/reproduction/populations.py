@@ -20,7 +20,7 @@ CORRECTED = {"simulation": "corrected, prior of the simulation", "flat": "correc
 """Masses by `~astroclumps.sed.mass_correction.MassCorrection`, by its prior."""
 
 FEWEST = 10
-"""Clumps that the paper's cuts must leave; an arm with fewer is shown without cuts, and says so (ours)."""
+"""Clumps that the paper's cuts must leave, else an arm is shown without cuts and says so; and that a number must rest on (ours)."""
 
 _N_DRAWS = 50
 
@@ -44,6 +44,8 @@ class Population(NamedTuple):
         dN/dM that the draws were made with.
     cut : bool
         Whether the paper's cuts were made.
+    high : `~astropy.units.Quantity` ['mass']
+        Largest mass that there can be: that of the correction's likelihood, else infinity.
     """
 
     arm: str
@@ -54,6 +56,7 @@ class Population(NamedTuple):
     draws: u.Quantity | None = None
     prior: object = -1.0
     cut: bool = True
+    high: u.Quantity = np.inf * u.Msun
 
     @property
     def name(self) -> str:
@@ -129,19 +132,20 @@ def populations(arm, *, seed=0, corrections=None) -> list[Population]:
     """
     clumps, galaxies, _, cut = selected(arm)
     simulated = "true_class" in clumps.colnames
-    made = [(FITTED, clumps, None, -1.0)]
+    made = [(FITTED, clumps, None, -1.0, np.inf * u.Msun)]
     for name, correction in (corrections or {}).items():
         draws = correction.draws(clumps, n_draws=_N_DRAWS, seed=seed)
         kept = np.isfinite(draws.value).all(axis=1)
-        made.append((CORRECTED[name], clumps[kept], draws[kept], correction.draw_prior))
+        top = correction.measured.log_mass[-1] + 0.5 * correction.measured.step
+        made.append((CORRECTED[name], clumps[kept], draws[kept], correction.draw_prior(clumps[kept]), 10**top * u.Msun))
     if simulated:
         known = clumps["true_mass"] > 0
         true = clumps[known]
         true["mass"], true["age"] = true["true_mass"], true["true_age"]
-        made.append((TRUE, true, None, -1.0))
+        made.append((TRUE, true, None, -1.0, np.inf * u.Msun))
     out = []
-    for values, table, draws, prior in made:
-        out.append(Population(arm.name, values, "network", table, galaxies, draws, prior, cut))
+    for values, table, draws, prior, high in made:
+        out.append(Population(arm.name, values, "network", table, galaxies, draws, prior, cut, high))
         if simulated:
             out.append(Population(arm.name, values, "true", with_true_classes(table), galaxies, draws, prior))
     return out
