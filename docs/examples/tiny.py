@@ -49,3 +49,27 @@ def places():
         found.append((clumps["x"][good], clumps["y"][good], np.ones(good.sum())))
         p_long.append(np.where(clumps["long_lived"][good], rng.beta(4, 2, good.sum()), rng.beta(2, 4, good.sum())))
     return found, p_long
+
+
+@cache
+def catalogues():
+    """A folder with ``clumps.fits`` and ``galaxies.fits`` of 300 made-up galaxies: long-lived clumps are heavy, as are their galaxies."""
+    import astropy.units as u
+    from astropy.table import QTable
+
+    from astroclumps import catalog
+    from astroclumps.population.power_law import draw_power_law
+
+    rng, n = np.random.default_rng(0), 2000
+    names = np.array([f"galaxy {i:03d}" for i in range(300)])
+    galaxies = QTable({"galaxy": names, "mass": 10 ** rng.uniform(9.2, 11.3, 300) * u.Msun, "redshift": rng.uniform(1, 3, 300)})
+    galaxies["axis_ratio"], galaxies["r_e"] = rng.uniform(0.4, 1, 300), rng.uniform(0.25, 0.7, 300) * u.arcsec
+    galaxies["sfr"] = 1e-9 / u.yr * galaxies["mass"]
+    place = rng.integers(0, 300, n)
+    clumps = QTable({"galaxy": names[place], "mass": draw_power_law(n, slope=-1.9, low=1e7 * u.Msun, high=5e9 * u.Msun, seed=rng)})
+    odds = (clumps["mass"].value / 10**7.9) ** 1.5 * (galaxies["mass"].value[place] / 10**10.3)
+    clumps["p_long"] = np.where(rng.random(n) < odds / (1 + odds), rng.beta(6, 3, n), rng.beta(3, 6, n))
+    clumps["r_norm"] = 10 ** rng.normal(0.15, 0.2, n) * np.where(clumps["p_long"] > 0.5, 0.7, 1.0)
+    for name, table in (("clumps", clumps), ("galaxies", galaxies)):
+        catalog.write(table, FOLDER / f"{name}.fits")
+    return FOLDER
