@@ -126,7 +126,7 @@ def field_arm(images, *, pipeline=None, name="field", out=None, progress=False) 
     Warns
     -----
     AstroclumpsWarning
-        The structure of galaxies could not be fitted: they have no R_e, and cuts on it lose them.
+        The structure of galaxies could not be measured: they have no R_e, and cuts on it lose them.
     """
     images, pipeline = list(images), pipeline or Pipeline()
     names = [image.name for image in images]
@@ -143,7 +143,7 @@ def field_arm(images, *, pipeline=None, name="field", out=None, progress=False) 
     arm = join(name, parts)
     lost = int(np.isnan(arm.galaxies["axis_ratio"]).sum())
     if lost:
-        warnings.warn(f"{lost} of {len(names)} galaxies have no R_e: the fit of their light failed", AstroclumpsWarning, stacklevel=2)
+        warnings.warn(f"{lost} of {len(names)} galaxies have no R_e: it could not be measured", AstroclumpsWarning, stacklevel=2)
     if out is not None:
         arm.write(Path(out))
     return arm

@@ -11,15 +11,13 @@ from astroclumps import catalog
 from astroclumps.detection.sources import detection_table
 from astroclumps.evaluation.hosts import hosts
 from astroclumps.exceptions import AstroclumpsWarning
-from astroclumps.mock.light_fit import fit_light
 from astroclumps.noise import sky_correlation
+from astroclumps.population.structure import measure_structure
 
 __all__ = ["PROPERTIES", "measure_image"]
 
 PROPERTIES = ("mass", "sfr", "age")
 """What is fitted to the whole galaxy."""
-
-_LEAST_NOISE = 1e-3  # of the brightest pixel: a fit needs some noise
 
 
 def measure_image(image, pipeline, *, name, parent=None, detections=None):
@@ -46,7 +44,8 @@ def measure_image(image, pipeline, *, name, parent=None, detections=None):
     galaxy : dict
         ``galaxy``, ``parent``; ``redshift``; ``mass``, ``mass_lo``, ``mass_hi`` (Msun), ``sfr`` ... (Msun/yr), ``age`` ... (Gyr): a fit
         to all light of the galaxy's footprint; ``axis_ratio``, ``r_e`` (arcsec, along the long axis), ``n_sersic`` and the centre ``x``,
-        ``y`` (pixels): of a Sersic profile with the PSF, fitted to the reddest band, NaN where that failed; ``n_bands``, ``n_clumps``.
+        ``y`` (pixels) of `~astroclumps.population.structure.measure_structure`, and ``structure``, its method: 'sersic', 'moments' where
+        the fit failed, or '' where that failed, too, and the numbers are NaN; ``n_bands``, ``n_clumps``.
 
     Raises
     ------
@@ -107,17 +106,6 @@ def _photometry(bands, flux, error):
 
 
 def _structure(image):
-    """Sersic profile of the reddest band that is there."""
-    there = [i for i in range(len(image.bands)) if not image.mask[i].any()]
-    failed = {"axis_ratio": np.nan, "r_e": np.nan * u.arcsec, "n_sersic": np.nan, "x": np.nan, "y": np.nan}
-    if not there:
-        return failed
-    red = max(there, key=lambda i: _bands.get(image.bands[i]).pivot.to_value(u.AA))
-    plane, scale = image.data[red], image.pixel_scale.to_value(u.arcsec)
-    noise = max(float(image.sky_rms[red]), _LEAST_NOISE * float(plane.max()))
-    if not noise > 0:
-        return failed
-    fit = fit_light(plane, noise=noise, psf_fwhm=float(image.psf_fwhm[red].to_value(u.arcsec)), pixel_scale=scale)
-    if not fit.success:
-        return failed
-    return {"axis_ratio": fit.axis_ratio, "r_e": fit.r_eff * scale * u.arcsec, "n_sersic": fit.n_sersic, "x": fit.x, "y": fit.y}
+    found = measure_structure(image, fallback=True)
+    shape = {"axis_ratio": found.axis_ratio, "r_e": found.r_e, "n_sersic": found.n_sersic, "x": found.x.value, "y": found.y.value}
+    return {**shape, "structure": found.method}
