@@ -47,8 +47,8 @@ class ClumpSizes:
     Parameters
     ----------
     band : str, optional
-        Band of the fit. Default: F606W where the image has it, the ultraviolet of the paper's redshifts with the sharpest
-        point-spread function; else the bluest band with data.
+        Band of the fit. Default: F606W where the image has it, the rest-frame ultraviolet at the paper's redshifts; else the bluest
+        band with data.
     profile : {'gaussian', 'sersic'}, default 'gaussian'
         A round Gaussian, or a round Sersic profile of ``index``.
     index : float, default 1.0
