@@ -98,14 +98,12 @@ def test_corrected_masses_stand_beside_fitted_ones():
             draws[0] = np.nan
             return draws
 
-        def draw_prior(self, clumps):
-            return -1.0
-
     samples = populations(made_up(n=500), corrections={"flat": Tenth()})
     corrected = next(one for one in samples if one.draws is not None)
     assert len(corrected.clumps) == 499
     plain, changed = (population_numbers(one, n_bootstrap=5) for one in (samples[0], corrected))
     assert changed["median_mass_SLC"][0] == pytest.approx(plain["median_mass_SLC"][0] - 1, abs=0.02)
+    assert corrected.high.value == pytest.approx(10**10.05)
     assert "inside" not in changed  # a corrected mass says nothing of radii
 
 

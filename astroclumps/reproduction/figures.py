@@ -14,11 +14,11 @@ from astroclumps.population.distribution import AGE_BINS, distribution
 from astroclumps.population.hosts import HOST_BINS, host_masses, host_transition
 from astroclumps.population.mass_function import MASS_BINS, mass_function
 from astroclumps.population.medians import class_medians
-from astroclumps.population.power_law import fit_power_law
 from astroclumps.population.radial import RADIAL_BINS, radial_distribution, radial_medians
 from astroclumps.population.transition import transition_mass
 
 from . import simulated
+from .numbers import slope_fit
 from .pictures import plot_examples, plot_stamps
 from .populations import FITTED, populations
 
@@ -198,8 +198,7 @@ class Figures:
             name, options = f"{one.name}, {one.classes} classes\nmasses {one.values}", self._options(one)
             rest = {key: value for key, value in options.items() if key != "galaxies"}
             tables[name] = mass_function(one.clumps, one.galaxies, bins=MASS_BINS, draws=one.draws, **rest)
-            if one.draws is None:  # the prior of corrected masses is in their counts, but not in their slope: no line fits both
-                fits[name] = fit_power_law(one.clumps["mass"], groups=_parents(one))
+            fits[name] = slope_fit(one)
             transitions[name] = transition_mass(one.clumps, draws=one.draws, **options)
         return lambda path: plot_mass_function(tables, path, fits=fits, transitions=transitions)
 
@@ -246,10 +245,3 @@ class Figures:
 def _by_class(x, y, score, p_long):
     label = np.where(np.isnan(p_long), "", np.where(np.nan_to_num(p_long) >= 0.5, "LLC", "SLC"))
     return x, y, label
-
-
-def _parents(one):
-    """Parent of each clump's galaxy."""
-    names = np.asarray(one.galaxies["parent" if "parent" in one.galaxies.colnames else "galaxy"]).astype(str)
-    place = dict(zip(np.asarray(one.galaxies["galaxy"]).astype(str), names, strict=True))
-    return np.array([place[name] for name in np.asarray(one.clumps["galaxy"]).astype(str)], dtype=str)

@@ -17,7 +17,7 @@ from astroclumps.population.transition import transition_mass
 from .paper import PAPER
 from .populations import FEWEST, FITTED
 
-__all__ = ["detector_numbers", "number_table", "population_numbers", "theory_numbers", "to_rst"]
+__all__ = ["detector_numbers", "number_table", "population_numbers", "slope_fit", "theory_numbers", "to_rst"]
 
 _CLASSES = ("LLC", "SLC")
 _MASSES = ("median_mass_LLC", "median_mass_SLC", "slope_dM", "slope_dlogM", "transition")
@@ -48,17 +48,37 @@ def population_numbers(population, *, n_bootstrap=200, seed=0) -> dict:
         warnings.simplefilter("ignore", AstroclumpsWarning)  # what cannot be told is NaN in the table
         for row in class_medians(clumps, column="mass", populations=_CLASSES, draws=population.draws, **drawn):
             numbers[f"median_mass_{row['population']}"] = _told(row["n"], _dex(row, u.Msun))
-        parents = galaxies["parent" if "parent" in galaxies.colnames else "galaxy"]
-        place = {str(name): str(parent) for name, parent in zip(galaxies["galaxy"], parents, strict=True)}
-        groups = np.array([place[str(name)] for name in clumps["galaxy"]])
-        mass = clumps["mass"] if population.draws is None else population.draws
-        fit = fit_power_law(mass, high=population.high, groups=groups, draw_prior=population.prior)
+        fit = slope_fit(population)
         numbers["slope_dM"], numbers["slope_dlogM"] = (_told(fit.n, (one, fit.error)) for one in (fit.slope, fit.slope_log))
         found = transition_mass(clumps, draws=population.draws, **drawn)
         numbers["transition"] = _told(found.n, (found.log_mass, found.error_dex))
         if population.draws is None:
             numbers |= _other_numbers(population, drawn)
     return numbers
+
+
+def slope_fit(population):
+    """Slope above 10^7.5 Msun, with errors over whole galaxies.
+
+    Parameters
+    ----------
+    population : `~astroclumps.reproduction.populations.Population`
+        Draws of corrected masses count equally, as in the mass function, so that their prior stays in the slope. To divide it out takes
+        the completeness below the limit, from where draws come in.
+
+    Returns
+    -------
+    `~astroclumps.population.power_law.PowerLawFit`
+    """
+    clumps, galaxies, draws = population.clumps, population.galaxies, population.draws
+    parents = galaxies["parent" if "parent" in galaxies.colnames else "galaxy"]
+    place = {str(name): str(parent) for name, parent in zip(galaxies["galaxy"], parents, strict=True)}
+    groups = np.array([place[str(name)] for name in clumps["galaxy"]], dtype=str)
+    if draws is None:
+        return fit_power_law(clumps["mass"], groups=groups)
+    n_draws = draws.shape[1]
+    weights = np.full(draws.size, 1 / n_draws)
+    return fit_power_law(draws.ravel(), high=population.high, weights=weights, groups=np.repeat(groups, n_draws))
 
 
 def _other_numbers(population, drawn):

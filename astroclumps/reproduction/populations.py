@@ -40,8 +40,6 @@ class Population(NamedTuple):
         As `astroclumps.population` takes them.
     draws : `~astropy.units.Quantity` or None
         Of the masses; None where they have one value.
-    prior : callable or float
-        dN/dM that the draws were made with.
     cut : bool
         Whether the paper's cuts were made.
     high : `~astropy.units.Quantity` ['mass']
@@ -54,7 +52,6 @@ class Population(NamedTuple):
     clumps: QTable
     galaxies: QTable
     draws: u.Quantity | None = None
-    prior: object = -1.0
     cut: bool = True
     high: u.Quantity = np.inf * u.Msun
 
@@ -132,20 +129,20 @@ def populations(arm, *, seed=0, corrections=None) -> list[Population]:
     """
     clumps, galaxies, _, cut = selected(arm)
     simulated = "true_class" in clumps.colnames
-    made = [(FITTED, clumps, None, -1.0, np.inf * u.Msun)]
+    made = [(FITTED, clumps, None, np.inf * u.Msun)]
     for name, correction in (corrections or {}).items():
         draws = correction.draws(clumps, n_draws=_N_DRAWS, seed=seed)
         kept = np.isfinite(draws.value).all(axis=1)
         top = correction.measured.log_mass[-1] + 0.5 * correction.measured.step
-        made.append((CORRECTED[name], clumps[kept], draws[kept], correction.draw_prior(clumps[kept]), 10**top * u.Msun))
+        made.append((CORRECTED[name], clumps[kept], draws[kept], 10**top * u.Msun))
     if simulated:
         known = clumps["true_mass"] > 0
         true = clumps[known]
         true["mass"], true["age"] = true["true_mass"], true["true_age"]
-        made.append((TRUE, true, None, -1.0, np.inf * u.Msun))
+        made.append((TRUE, true, None, np.inf * u.Msun))
     out = []
-    for values, table, draws, prior, high in made:
-        out.append(Population(arm.name, values, "network", table, galaxies, draws, prior, cut, high))
+    for values, table, draws, high in made:
+        out.append(Population(arm.name, values, "network", table, galaxies, draws, cut, high))
         if simulated:
-            out.append(Population(arm.name, values, "true", with_true_classes(table), galaxies, draws, prior))
+            out.append(Population(arm.name, values, "true", with_true_classes(table), galaxies, draws, cut, high))
     return out
