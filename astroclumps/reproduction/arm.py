@@ -1,4 +1,4 @@
-"""`Arm`: the clumps and galaxies of one sample, ready for `astroclumps.population`."""
+"""`Arm`: the clumps and galaxies of one sample, ready for ``astroclumps.population``."""
 
 from pathlib import Path
 from typing import NamedTuple

@@ -280,7 +280,7 @@ class MassCorrection:
         Returns
         -------
         `~astropy.units.Quantity` ['mass']
-            Msun, shape (n_clumps, n_draws), as the functions of `astroclumps.population` take it; NaN in rows of clumps that cannot
+            Msun, shape (n_clumps, n_draws), as the functions of ``astroclumps.population`` take it; NaN in rows of clumps that cannot
             be corrected.
         """
         if not isinstance(n_draws, int | np.integer) or isinstance(n_draws, bool) or n_draws < 1:
