@@ -210,40 +210,36 @@ class ClumpSizes:
         plane = image.bands.index(band)
         good = ~image.mask[plane]
         sigma, correlation = pixel_noise(image, plane)
-        rows, columns = np.nonzero(good & np.isfinite(sigma) & (sigma > 0))
+        good &= np.isfinite(sigma) & (sigma > 0)
         results = {name: np.full(len(x), np.nan) for name in GroupFit._fields}
-        if not len(rows):
-            return results
-        data = image.data[plane].astype(float)[rows, columns]
-        noise = sigma[rows, columns]
-        near = np.hypot(columns[:, None] - x, rows[:, None] - y) <= radius
-        fitted = near.sum(axis=0) >= _LEAST_PIXELS * np.pi * radius**2
-        groups = _groups(x, y, fitted, radius)
-        brightness = [data[near[:, members].any(axis=1)].max() for members in groups]
-        groups = [groups[i] for i in np.argsort(brightness, kind="stable")[::-1]]
-        models = np.zeros((len(groups), len(data)))
+        data = np.where(good, image.data[plane], 0).astype(float)
+        fitted = np.array([_circle(good, x[i : i + 1], y[i : i + 1], radius)[1].sum() for i in range(len(x))])
+        groups = _groups(x, y, fitted >= _LEAST_PIXELS * np.pi * radius**2, radius)
+        circles = [_circle(good, x[members], y[members], radius) for members in groups]
+        order = np.argsort([-data[box][use].max() for box, use in circles], kind="stable")
+        drawn = [None] * len(groups)  # the light of each group in its box
+        light = np.zeros(data.shape)
         for _ in range(2 if len(groups) > 1 else 1):
-            for number, members in enumerate(groups):
-                use = near[:, members].any(axis=1)
-                others = models.sum(axis=0) - models[number]
+            for number in order:
+                members, (box, use) = groups[number], circles[number]
+                if drawn[number] is not None:
+                    light[drawn[number][0]] -= drawn[number][1]
+                rows, columns = np.nonzero(use)
+                rows, columns = rows + box[0].start, columns + box[1].start
                 fit = fit_group(
                     profile,
-                    rows[use],
-                    columns[use],
-                    (data - others)[use],
-                    noise[use],
+                    rows,
+                    columns,
+                    data[rows, columns] - light[rows, columns],
+                    sigma[rows, columns],
                     x[members],
                     y[members],
                     correlation=correlation,
                     degree=max(self.background, 2 if len(members) > _MANY else 0),
                     largest=largest,
                 )
-                reach = np.hypot(columns[:, None] - fit.x, rows[:, None] - fit.y) < profile.half
-                models[number] = 0
-                for m in range(len(members)):
-                    at = reach[:, m]
-                    light, _ = profile.image(columns[at] - fit.x[m], rows[at] - fit.y[m], fit.square[m])
-                    models[number, at] += fit.flux[m] * light
+                drawn[number] = _drawn(profile, fit, data.shape)
+                light[drawn[number][0]] += drawn[number][1]
                 for name, value in fit._asdict().items():
                     results[name][members] = value
         return results
@@ -297,3 +293,30 @@ def _groups(x, y, fitted, separation):
 
     number = np.asarray(SourceGrouper(min_separation=separation)(x[index], y[index]))
     return [index[number == one] for one in np.unique(number)]
+
+
+def _box(shape, x, y, reach):
+    """Slices of an image that hold all within a distance of some places; empty beside the image."""
+    return tuple(
+        slice(max(0, int(np.floor(place.min() - reach))), max(0, min(side, int(np.ceil(place.max() + reach)) + 1)))
+        for place, side in ((y, shape[0]), (x, shape[1]))
+    )
+
+
+def _circle(good, x, y, radius):
+    """Box around circles, and which of its pixels are good and within one of them."""
+    box = _box(good.shape, x, y, radius)
+    rows, columns = np.ogrid[box]
+    near = [np.hypot(columns - a, rows - b) <= radius for a, b in zip(x, y, strict=True)]
+    return box, good[box] & np.any(near, axis=0)
+
+
+def _drawn(profile, fit, shape):
+    """Box around a fitted group, and its light in it."""
+    box = _box(shape, fit.x, fit.y, profile.half)
+    rows, columns = np.mgrid[box]
+    light = np.zeros(rows.shape)
+    for flux, x, y, square in zip(fit.flux, fit.x, fit.y, fit.square, strict=True):
+        at = np.hypot(columns - x, rows - y) < profile.half
+        light[at] += flux * profile.image(columns[at] - x, rows[at] - y, square)[0]
+    return box, light
