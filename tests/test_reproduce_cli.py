@@ -9,14 +9,14 @@ from astroclumps.cli import main
 def test_figures_and_numbers_of_a_tiny_suite(tmp_path, capsys):
     pytest.importorskip("torch", reason="the networks need torch")
     pytest.importorskip("matplotlib", reason="figures need matplotlib")
-    small = ["--galaxies", "2", "--snapshots", "2", "--stars", "15000", "--images", "4", "--draws", "5"]
+    small = ["--galaxies", "2", "--snapshots", "2", "--stars", "15000", "--images", "4", "--draws", "2"]
     library = ["--option", "sed.n_models=1000", "--option", "sed.n_effective=0"]
-    args = ["reproduce", "--figures", "3,7,10", *small, *library, "-o", str(tmp_path)]
+    args = ["reproduce", "--figures", "3,7,12", *small, *library, "-o", str(tmp_path)]
     assert main(args) == 0
     said = capsys.readouterr().out
     assert "minutes in 1 process" in said
     assert "GB of memory" in said
-    for name in ("figure_03_clumps_3d", "figure_07_true_detection", "figure_10_mass_functions"):
+    for name in ("figure_03_clumps_3d", "figure_07_true_detection", "figure_12_hosts"):
         assert (tmp_path / f"{name}.png").read_bytes().startswith(b"\x89PNG")
         assert (tmp_path / f"{name}.pdf").read_bytes().startswith(b"%PDF")
     table = QTable.read(tmp_path / "numbers.ecsv")
