@@ -1,4 +1,4 @@
-"""Figures of what the clumps of many galaxies say (after G21 Figs. 10-13), from the tables of `astroclumps.population`."""
+"""Figures of what the clumps of many galaxies say (after G21 Figs. 10-13), from the tables of ``astroclumps.population``."""
 
 from pathlib import Path
 

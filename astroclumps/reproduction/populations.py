@@ -37,7 +37,7 @@ class Population(NamedTuple):
     classes : str
         'network' or 'true'.
     clumps, galaxies : `~astropy.table.QTable`
-        As `astroclumps.population` takes them.
+        As ``astroclumps.population`` takes them.
     draws : `~astropy.units.Quantity` or None
         Of the masses; None where they have one value.
     cut : bool
