@@ -24,12 +24,12 @@ for i, flux in enumerate(np.geomspace(0.015, 0.3, 16)):
     light = psf if i % 2 else blurred
     data[y - 14 : y + 15, x - 14 : x + 15] += flux * light[6:35, 6:35]
     clumps["id"][i], clumps["x"][i], clumps["y"][i] = i + 1, x * u.pix, y * u.pix
-MultiBandImage(data=data[None] * u.uJy, bands=["F606W"], psf=psf, redshift=2.0).write(FOLDER / "clumps.fits")
+MultiBandImage(data=data[None] * u.uJy, bands=["F606W"], psf=psf, redshift=2.0).write(FOLDER / "sizes.fits")
 catalog.write(clumps, FOLDER / "clumps.ecsv", overwrite=True)
 
 # %%
 # The fit takes its point-spread function and its redshift from the image.
-image = MultiBandImage.read(FOLDER / "clumps.fits")
+image = MultiBandImage.read(FOLDER / "sizes.fits")
 sized = ClumpSizes().measure(image, catalog.read(FOLDER / "clumps.ecsv"))
 print(sized["id", "size", "size_err", "size_limit", "size_kpc", "resolved"][-4:])
 
