@@ -147,7 +147,7 @@ class Figures:
             images.append(image)
             truths.append(None)
             found.append((rows["x"].value, rows["y"].value, np.asarray(rows["longevity"]).astype(str)))
-        what = "; last row: galaxies of the field" if self.field_images else ""
+        what = "; last two rows: galaxies of the field" if self.field_images else ""
         return lambda path: plot_examples(images, truths, found, path, title=f"mock images, with clumps and detections below them{what}")
 
     def _stamps(self):
