@@ -6,6 +6,7 @@ from astropy.table import QTable
 from astroclumps.cli import main
 
 
+@pytest.mark.needs_bagpipes
 def test_figures_and_numbers_of_a_tiny_suite(tmp_path, capsys):
     pytest.importorskip("torch", reason="the networks need torch")
     pytest.importorskip("matplotlib", reason="figures need matplotlib")

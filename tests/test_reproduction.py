@@ -151,6 +151,7 @@ def run(folder, out, **options):
         return reproduce(out, data=folder, **settings | options)
 
 
+@pytest.mark.needs_bagpipes
 def test_the_same_seed_gives_the_same_bytes_and_nothing_is_made_twice(folder, tmp_path):
     pytest.importorskip("matplotlib", reason="figures need matplotlib")
     made, kept = run(folder, tmp_path / "one", figures=[4, 9, 12])
@@ -167,6 +168,7 @@ def test_the_same_seed_gives_the_same_bytes_and_nothing_is_made_twice(folder, tm
     assert "numbers.ecsv" in made
 
 
+@pytest.mark.needs_bagpipes
 def test_a_catalogue_of_ones_own_is_the_observed_arm(folder, tmp_path):
     pytest.importorskip("matplotlib", reason="figures need matplotlib")
     arm = made_up(n=200)
@@ -180,6 +182,7 @@ def test_a_catalogue_of_ones_own_is_the_observed_arm(folder, tmp_path):
     assert set(samples["arm"]) == {"suite", "field"}
 
 
+@pytest.mark.needs_bagpipes
 def test_a_figure_that_the_set_does_not_tell_is_left_out(folder, tmp_path):
     pytest.importorskip("matplotlib", reason="figures need matplotlib")
     lines = []
@@ -211,6 +214,7 @@ def test_a_recipe_gives_the_suite_and_its_finder_back(tmp_path):
     assert recipe.read_recipe(tmp_path / "nowhere").settings == {}
 
 
+@pytest.mark.needs_bagpipes
 def test_detections_and_images_are_those_of_the_arm(folder, tmp_path):
     run(folder, tmp_path, figures=[])
     arms = [Arm.read(path) for path in sorted((tmp_path / "suite").glob("galaxy-*"))]
