@@ -31,6 +31,8 @@ def test_figures_and_numbers_of_a_tiny_suite(tmp_path, capsys):
     [
         (["--figures", "2-5"], "numbers from 3 to 13"),
         (["--figures", "x"], "numbers and ranges"),
+        (["--images", "-3"], "--images must be 1 or more, got -3"),
+        (["--draws", "1"], "--draws must be 2 or more, got 1"),
         (["--predictions", "x.npz"], "name it with --set"),
         (["--exclude", "1,2"], "X,Y,R in pixels"),
         (["--field", "."], "state the redshift"),

@@ -66,6 +66,11 @@ def reproduce(args) -> int:
         raise ImportError('reproduce draws figures and needs matplotlib; install it with  pip install "astroclumps[plot]"')
     if args.predictions and not args.set:
         raise UsageError("--predictions are of a set that is there; name it with --set")
+    least = {"galaxies": 1, "snapshots": 1, "stars": 1, "images": 1, "draws": 2, "jobs": 1, "region": 1, "seed": 0}
+    for name, low in least.items():
+        value = getattr(args, name)
+        if value is not None and value < low:
+            raise UsageError(f"--{name} must be {low} or more, got {value}")
     for folder in (args.set, *args.field):
         if folder is not None and not Path(folder).is_dir():
             raise FileNotFoundError(f"no folder {folder}")
