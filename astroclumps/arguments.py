@@ -3,7 +3,7 @@
 import astropy.units as u
 import numpy as np
 
-__all__ = ["number", "one_number", "quantity"]
+__all__ = ["bare", "number", "one_number", "quantity"]
 
 
 def quantity(name, value, unit, example, *, positive=False):
@@ -115,3 +115,34 @@ def one_number(name, value, allowed, accept=np.isfinite):
     if not accept(float(value)):
         raise ValueError(f"{name} must be {allowed}, got {value!r}")
     return float(value)
+
+
+def bare(column, unit=None):
+    """A column's numbers without unit; NaN where it is masked.
+
+    Parameters
+    ----------
+    column : `~astropy.units.Quantity`, `~astropy.table.Column`, masked or not, or array_like
+        Numbers.
+    unit : `~astropy.units.Unit`, optional
+        To convert to; for quantities only. Default: the numbers as they are.
+
+    Returns
+    -------
+    ndarray of float
+
+    Examples
+    --------
+    >>> from astropy.table import MaskedColumn
+    >>> from astroclumps.arguments import bare
+    >>> bare(MaskedColumn([1, 2], mask=[False, True]))
+    array([ 1., nan])
+    """
+    mask = np.asarray(getattr(column, "mask", False))
+    plain = getattr(column, "unmasked", column)
+    plain = plain if unit is None else plain.to_value(unit)
+    values = np.array(
+        getattr(plain, "data", plain) if isinstance(plain, np.ma.MaskedArray) else getattr(plain, "value", plain), dtype=float
+    )
+    values[np.broadcast_to(mask, values.shape)] = np.nan
+    return values

@@ -8,6 +8,7 @@ import astropy.units as u
 import numpy as np
 from astropy.table import QTable
 
+from ..arguments import bare
 from ..exceptions import AstroclumpsWarning, CatalogError, NoClumpsWarning
 
 __all__ = ["CrossMatch", "OffsetReport", "cross_match"]
@@ -176,7 +177,7 @@ def _positions(table, who):
         columns = table["ra"], table["dec"]
         if not all(isinstance(column, u.Quantity) and column.unit.is_equivalent(u.deg) for column in columns):
             raise CatalogError(f"ra and dec of {who} must be angles, such as values * u.deg in a QTable")
-        ra, dec = (column.to_value(u.deg) for column in columns)
+        ra, dec = (bare(column, u.deg) for column in columns)
     else:
         raise CatalogError(f"{who} need columns 'ra' and 'dec', or 'sky'; the table has {', '.join(table.colnames)}")
     good = np.isfinite(ra) & np.isfinite(dec)

@@ -11,6 +11,7 @@ import astropy.units as u
 import numpy as np
 from astropy.table import QTable
 
+from ..arguments import bare
 from ..arguments import quantity as _quantity
 from ..exceptions import AstroclumpsWarning, NoClumpsWarning
 from .completeness import completeness_function
@@ -163,7 +164,8 @@ def fit_power_law(
     Raises
     ------
     TypeError, ValueError
-        Masses or limits without unit, limits that do not increase, weights or groups of another length, negative weights.
+        Masses or limits without unit, limits that do not increase, weights or groups of another length, negative weights, groups that
+        are masked, a level outside 0 to 1.
 
     Examples
     --------
@@ -174,6 +176,8 @@ def fit_power_law(
     >>> print(f"dN/dM {fit.slope:.2f}, dN/dlogM {fit.slope_log:.2f}, both +/- {fit.error:.2f}")
     dN/dM -2.00, dN/dlogM -1.00, both +/- 0.02
     """
+    if not 0 < level < 1:
+        raise ValueError(f"level is the share that the interval holds, between 0 and 1, such as 0.6827; got {level}")
     low_msun, span = _limits(low, high)
     x, weights, groups, prior, method = _arrays(mass, weights, groups, draw_prior, low_msun)
     with np.errstate(invalid="ignore"):
@@ -220,9 +224,11 @@ def _arrays(mass, weights, groups, draw_prior, low):
         raise TypeError(f"mass must be a Quantity such as [1e8] * u.Msun, got {mass!r}")
     if mass.ndim not in (1, 2):
         raise ValueError(f"mass has the shape (n_clumps,) or (n_clumps, n_draws), got {mass.shape}")
-    values = mass.to_value(u.Msun).astype(float)
+    values = bare(mass, u.Msun)
     values = values[:, None] if values.ndim == 1 else values
     plain = weights is None and groups is None and values.shape[1] == 1
+    if np.any(getattr(groups, "mask", False)):
+        raise ValueError("groups are masked for some clumps; name the galaxy of each")
     weights = np.ones(len(values)) if weights is None else np.asarray(weights, dtype=float)
     groups = np.arange(len(values)) if groups is None else np.asarray(groups)
     for name, array in (("weights", weights), ("groups", groups)):

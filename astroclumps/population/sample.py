@@ -10,6 +10,7 @@ from typing import NamedTuple
 import astropy.units as u
 import numpy as np
 
+from ..arguments import bare
 from ..evaluation.bootstrap import Bootstrap
 from ..exceptions import CatalogError
 
@@ -17,6 +18,8 @@ __all__ = ["POPULATIONS", "P_0", "Replica", "Sample", "parents_of", "posterior",
 
 P_0 = 0.5
 """Probability from which on a clump counts as long-lived (G21 4.2)."""
+
+_NOT_NEGATIVE = ("r_norm", "age")
 
 POPULATIONS = ("all", "LLC", "SLC")
 """All clumps, long-lived and short-lived ones."""
@@ -94,6 +97,8 @@ class Sample:
         for name, table in (("clumps", clumps), ("galaxies", galaxies)):
             if table is not None and "galaxy" not in table.colnames:
                 raise CatalogError(f"{name} need a column 'galaxy' that names the galaxy; the table has {', '.join(table.colnames)}")
+            if table is not None and np.any(getattr(table["galaxy"], "mask", False)):
+                raise CatalogError(f"column 'galaxy' of {name} is masked in some rows; each needs the name of its galaxy")
         host = np.asarray(clumps["galaxy"])
         names = np.unique(host) if galaxies is None else np.asarray(galaxies["galaxy"])
         order = np.argsort(names, kind="stable")
@@ -202,7 +207,7 @@ def parents_of(names, galaxies, clumps=None):
 
 
 def values_of(table, name, unit=None, *, of="clumps"):
-    """A column as bare floats.
+    """A column as bare floats; NaN where it is masked.
 
     Parameters
     ----------
@@ -220,7 +225,7 @@ def values_of(table, name, unit=None, *, of="clumps"):
     Raises
     ------
     CatalogError
-        The column is missing or has another unit.
+        The column is missing or has another unit, or a distance or an age is negative.
 
     Examples
     --------
@@ -237,10 +242,17 @@ def values_of(table, name, unit=None, *, of="clumps"):
     if unit is None:
         if has not in (None, u.dimensionless_unscaled):
             raise CatalogError(f"column {name!r} of {of} must have no unit, got {has}")
-        return np.asarray(getattr(column, "value", column), dtype=float)
+        return _not_negative(bare(column), name, of)
     if not isinstance(column, u.Quantity) or not column.unit.is_equivalent(unit):
         raise CatalogError(f"column {name!r} of {of} must be in units of {unit}, got {has}; use a QTable with values * u.Unit('{unit}')")
-    return column.to_value(unit).astype(float)
+    return _not_negative(bare(column, unit), name, of)
+
+
+def _not_negative(values, name, of):
+    if name in _NOT_NEGATIVE and (values < 0).any():
+        text = f"column {name!r} of {of} is negative in {(values < 0).sum()} rows, such as {values[values < 0][0]:g}"
+        raise CatalogError(f"{text}; what stands for no value must be NaN or masked")
+    return values
 
 
 def posterior(clumps, draws, *, name="mass", unit=u.Msun):
@@ -277,17 +289,17 @@ def posterior(clumps, draws, *, name="mass", unit=u.Msun):
         raise TypeError(f"draws of {name} must be a Quantity in {unit}, got {draws!r}")
     if draws.ndim != 2 or len(draws) != len(clumps) or draws.shape[1] < 1:
         raise ValueError(f"draws must have the shape ({len(clumps)}, n_draws), a row for each clump; got {draws.shape}")
-    return draws.to_value(unit).astype(float)
+    return bare(draws, unit)
 
 
 def _long(clumps, threshold):
     if "p_long" in clumps.colnames:
-        p = np.asarray(clumps["p_long"], dtype=float)
+        p = bare(clumps["p_long"])
         if ((p < 0) | (p > 1)).any():
             raise CatalogError(f"p_long must lie in 0 to 1, got {np.nanmin(p)} to {np.nanmax(p)}")
         return p if threshold is None else np.where(np.isnan(p), np.nan, (p >= threshold).astype(float))
     if "longevity" in clumps.colnames:
-        name = np.asarray(clumps["longevity"])
+        name = np.where(np.asarray(getattr(clumps["longevity"], "mask", False)), "", np.asarray(clumps["longevity"]))
         return np.where(name == "LLC", 1.0, np.where(name == "SLC", 0.0, np.nan))
     return None
 

@@ -9,6 +9,7 @@ import numpy as np
 from astropy.table import QTable
 
 from .. import bands as _bands
+from ..arguments import bare
 from ..exceptions import CatalogError, NoClumpsWarning
 from .hosts import with_hosts
 from .sample import values_of
@@ -233,7 +234,7 @@ def _have_bands(galaxies, bands):
         text = f"galaxies need a column 'bands' or fluxes in each band; {', '.join(lacking)} are missing"
         raise CatalogError(f"{text}. Set bands=None to leave the cut out")
     columns = [galaxies[f"flux_{band.lower()}"] for band in bands]
-    return np.all([np.isfinite(getattr(column, "value", column)) for column in columns], axis=0)
+    return np.all([np.isfinite(bare(column)) for column in columns], axis=0)
 
 
 def _pair(name, value, unit=None, example="(1, 3)"):

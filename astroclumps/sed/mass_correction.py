@@ -11,7 +11,7 @@ import astropy.units as u
 import numpy as np
 from astropy.table import QTable
 
-from ..arguments import quantity
+from ..arguments import bare, quantity
 from ..exceptions import AstroclumpsWarning, CatalogError
 from .mass_likelihood import MassLikelihood, bins_of
 
@@ -308,7 +308,7 @@ def _columns(clumps):
         raise CatalogError("column 'mass' of clumps must be in units of solMass; use a QTable with values * u.Msun")
     if getattr(radius, "unit", None) not in (None, u.dimensionless_unscaled):
         raise CatalogError(f"column 'r_norm' of clumps is the radius over R_e and has no unit, got {radius.unit}")
-    return mass.to_value(u.Msun).astype(float), np.asarray(getattr(radius, "value", radius), dtype=float)
+    return bare(mass, u.Msun), bare(radius)
 
 
 def _tabulated(name, table, column):
