@@ -100,6 +100,9 @@ def galaxy_values(galaxies) -> GalaxyValues:
     for name, values in (("v_rot", v_rot), ("cold_fraction", cold)):
         if values is not None:
             leave_out(np.isinf(values) | (values <= 0), f"whose {name} is not positive and finite")
+    for name, values in (("cold_fraction", cold), ("gas_fraction", gas)):
+        if values is not None:
+            leave_out((values < 0) | (values > 1), f"whose {name} is no share, 0 to 1")
     if reasons:
         text = f"no prediction for {(~usable).sum()} of {len(mass)} galaxies: {', '.join(reasons)}"
         warnings.warn(f"{text}; their numbers are NaN, their verdict is masked", AstroclumpsWarning, stacklevel=3)

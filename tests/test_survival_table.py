@@ -164,3 +164,11 @@ def test_history_counts_the_verdicts():
 def test_wrong_tables_are_refused(columns, message):
     with pytest.raises(CatalogError, match=message):
         survival.predict(QTable(columns))
+
+
+def test_shares_above_one_are_left_out():
+    shares = QTable({"mass": [1e10, 1e10] * u.Msun, "redshift": [2.0, 2.0], "cold_fraction": [5.0, 0.2]})
+    with pytest.warns(AstroclumpsWarning, match="1 whose cold_fraction is no share"):
+        table = survival.predict(shares)
+    assert np.isnan(table["halo_mass"][0])
+    assert np.isfinite(table["halo_mass"][1])

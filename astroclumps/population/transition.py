@@ -123,7 +123,8 @@ def transition_mass(
         warnings.warn(f"no clumps with a class and a {column}: there is no transition", NoClumpsWarning, stacklevel=2)
     elif not np.isfinite(at):
         shown = log_mass[known]
-        text = f"long-lived clumps do not come to outnumber short-lived ones between 10^{shown.min():.2f} and 10^{shown.max():.2f} Msun"
+        span = f"10^{shown.min():.2f} and 10^{shown.max():.2f} Msun"
+        text = f"there is no mass between {span} from which on long-lived clumps outnumber short-lived ones, and below which they do not"
         warnings.warn(f"{text} ({column}): the transition is NaN", AstroclumpsWarning, stacklevel=2)
     lower, upper = sample.interval(drawn)
     return Transition(
