@@ -12,6 +12,7 @@ from astropy.table import QTable, Table
 
 from . import schema
 from .exceptions import CatalogError
+from .whole_files import write_whole
 
 __all__ = ["read", "to_regions", "write"]
 
@@ -31,7 +32,7 @@ def write(table: QTable, path, overwrite: bool = False) -> None:
         ``.ecsv`` (the home format), ``.fits``, ``.vot`` / ``.votable`` / ``.xml`` (VOTable with UCDs) or ``.reg`` (DS9 circles in pixels).
         FITS and VOTable hold the sky position as columns ``ra`` and ``dec`` (ICRS).
     overwrite : bool, optional
-        Replace an existing file. Default False.
+        Replace an existing file once the new one is complete. Default False.
 
     Examples
     --------
@@ -47,7 +48,8 @@ def write(table: QTable, path, overwrite: bool = False) -> None:
     path, kind = _format(path, "write")
     if path.exists() and not overwrite:
         raise FileExistsError(f"{path} exists; use overwrite=True to replace it")
-    {"ecsv": _write_ecsv, "fits": _write_fits, "votable": _write_votable, "reg": _write_regions}[kind](table, path)
+    writer = {"ecsv": _write_ecsv, "fits": _write_fits, "votable": _write_votable, "reg": _write_regions}[kind]
+    write_whole(path, lambda partial: writer(table, partial))
 
 
 def read(path) -> QTable:

@@ -14,6 +14,7 @@ from .calibration import header_number, header_unit, header_zeropoint
 from .exceptions import ImageError
 from .fits_io import celestial_wcs, image_hdu, metadata_hdu, open_fits, pixels, read_metadata
 from .image import MultiBandImage
+from .whole_files import write_whole
 
 __all__ = ["read_cube", "read_folklore", "write_cube"]
 
@@ -173,7 +174,7 @@ def write_cube(image: MultiBandImage, path, *, overwrite: bool = False) -> None:
     path : path-like
         File to write; ``.gz`` compresses.
     overwrite : bool, optional
-        Replace an existing file. Default False.
+        Replace an existing file once the new one is complete. Default False.
 
     Notes
     -----
@@ -218,7 +219,7 @@ def write_cube(image: MultiBandImage, path, *, overwrite: bool = False) -> None:
     hdus += [metadata_hdu(info, "IMAGE"), metadata_hdu(image.meta)]
     hdus[0].header["FORMAT"] = (_OWN, "layout of this file")
     hdus[0].header["NEXTEND"] = (len(hdus) - 1, "number of extensions")
-    fits.HDUList(hdus).writeto(path, overwrite=True)
+    write_whole(path, lambda partial: fits.HDUList(hdus).writeto(partial, overwrite=True))
 
 
 def build(path, **options) -> MultiBandImage:

@@ -1,5 +1,6 @@
 """Networks ready to run: weights by name, bands and pixel scale checked against the model card."""
 
+import math
 import warnings
 from contextlib import contextmanager
 
@@ -61,14 +62,43 @@ def load_network(build, spec, *, kind, device):
     channels = card["architecture"].get("channels")
     if channels != len(card["bands"]):
         raise WeightsError(f"the model card of weights {spec!r} lists {len(card['bands'])} bands for {channels} channels of the network")
+    _check_numbers(card, tensors, spec)
     try:
+        with torch.device("meta"):  # shapes only: nothing is reserved for what the card claims before the tensors bear it out
+            claimed = {name: tuple(value.shape) for name, value in build(**card["architecture"]).state_dict().items()}
+        shapes = {name: value.shape for name, value in tensors.items()}
+        if claimed != shapes:
+            wrong = sorted(name for name in claimed.keys() | shapes.keys() if claimed.get(name) != shapes.get(name))
+            raise ValueError(f"names or shapes differ: {', '.join(wrong[:4])}{', ...' if len(wrong) > 4 else ''}")
         network = build(**card["architecture"])
         network.load_state_dict({k: torch.from_numpy(np.array(v)) for k, v in tensors.items()})
-    except (RuntimeError, TypeError, ValueError) as exc:
+    except (RuntimeError, TypeError, ValueError, OverflowError, IndexError) as exc:
         raise WeightsError(f"the tensors of weights {spec!r} do not fit the architecture of their card: {exc}") from exc
     network = network.eval()
     _check_answer(network, card, spec)
     return network.to(device=device, memory_format=torch.channels_last), card, device
+
+
+def _check_numbers(card, tensors, spec):
+    """Refuse an architecture with more parts than there are tensors, or wider than all of them, before it is built."""
+    from .exceptions import WeightsError
+
+    most = max(64, len(tensors), *(side for value in tensors.values() for side in value.shape))
+    values = [card["architecture"]]
+    while values:
+        value = values.pop()
+        values += value.values() if isinstance(value, dict) else value if isinstance(value, list) else []
+        if isinstance(value, (int, float)) and not -most <= value <= most:
+            raise WeightsError(f"the model card of weights {spec!r} asks for {value} in the architecture; its tensors allow {most} at most")
+    known = card.get("known_answer")
+    if not known:
+        return
+    numbers = ("seed", "mean", "max", "tolerance")
+    if not isinstance(known, dict) or not all(isinstance(known.get(key), (int, float)) for key in numbers) or "shape" not in known:
+        raise WeightsError(f"the known answer of weights {spec!r} must hold {[*numbers, 'shape']}, got {known}")
+    shape = known["shape"]
+    if not (isinstance(shape, list) and all(type(side) is int and 0 < side <= 4096 for side in shape) and math.prod(shape) <= 2**24):
+        raise WeightsError(f"the known answer of weights {spec!r} is for an input of shape {shape}; at most {2**24} numbers are taken")
 
 
 def _check_answer(network, card, spec):

@@ -4,6 +4,7 @@ import json
 import struct
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -93,8 +94,14 @@ def test_save_refuses_objects_and_other_suffixes(tmp_path):
 
 def test_an_interrupted_save_keeps_the_old_file(tiny, monkeypatch):
     before = tiny.read_bytes()
-    monkeypatch.setattr(files.os, "fdopen", lambda *args: (_ for _ in ()).throw(OSError("disk full")))
-    with pytest.raises(OSError, match="disk full"):
+    write = Path.write_bytes
+
+    def half(path, data):
+        write(path, data[: len(data) // 2])
+        raise OSError("disk broken")
+
+    monkeypatch.setattr(Path, "write_bytes", half)
+    with pytest.raises(OSError, match="disk broken"):
         weights.save(tiny, {"w": np.zeros(9)}, CARD)
     assert tiny.read_bytes() == before
     assert list(tiny.parent.glob(".*")) == []

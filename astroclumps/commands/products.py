@@ -1,9 +1,10 @@
 """The files that a run leaves: catalogue, regions, segmentation, figure."""
 
 import importlib.util
-import os
 import tempfile
 from pathlib import Path
+
+from ..whole_files import write_whole
 
 __all__ = ["PRODUCTS", "check_folder", "has_figure", "write", "write_whole"]
 
@@ -52,16 +53,6 @@ def write(result, folder: Path, *, sed=None, redshift_note="") -> list[str]:
     for name, writer in writers.items():
         write_whole(folder / name, writer)
     return list(writers)
-
-
-def write_whole(path: Path, writer):
-    """Let ``writer(path)`` write a file that appears when it is complete; an older one is kept until then."""
-    partial = path.with_name(f".partial-{os.getpid()}-{path.name}")
-    try:
-        writer(partial)
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def _segmentation(result):

@@ -4,20 +4,21 @@ The card is JSON in the file's metadata under the key ``card``, so that the sha2
 runs code from a file, and what a header claims is checked before memory is reserved for it.
 """
 
-import contextlib
+import errno
 import hashlib
 import json
 import math
 import os
-import tempfile
 from pathlib import Path
+from stat import S_ISREG
 from typing import Any
 
 import numpy as np
 
 from ..exceptions import WeightsError
+from ..whole_files import write_whole
 
-__all__ = ["CARD_KEYS", "REQUIRED_CARD_KEYS", "read", "read_card", "save", "sha256"]
+__all__ = ["CARD_KEYS", "MAX_FILE", "REQUIRED_CARD_KEYS", "read", "read_card", "save", "sha256"]
 
 #: What a model card says.
 CARD_KEYS = (
@@ -40,9 +41,12 @@ CARD_KEYS = (
 #: What a card must say for a network to be built at all; weights with a registered name say all of `CARD_KEYS`.
 REQUIRED_CARD_KEYS = ("name", "version", "kind", "architecture", "bands")
 
+#: Bytes; a larger file is refused, and a download is cut off there.
+MAX_FILE = 2 * 2**30
+
 _KINDS = ("unet", "cnn")
 _MAX_HEADER = 4 * 2**20  # bytes; the header of a network with 10,000 tensors stays below
-_MAX_FILE = 2 * 2**30  # bytes
+_MAX_SIDES = 32  # axes of a tensor; numpy takes 64
 _ITEM_SIZE = {"F64": 8, "F32": 4, "F16": 2, "I64": 8, "I32": 4, "I16": 2, "I8": 1, "U8": 1, "BOOL": 1}
 
 _digests: dict[tuple, str] = {}
@@ -60,6 +64,11 @@ def sha256(path: str | os.PathLike) -> str:
     str
         64 hexadecimal digits.
 
+    Raises
+    ------
+    OSError
+        If there is no such file, or it is a folder, a pipe or a device.
+
     Examples
     --------
     >>> import pathlib, tempfile
@@ -70,8 +79,10 @@ def sha256(path: str | os.PathLike) -> str:
     ...     weights.sha256(path)
     'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855'
     """
-    path = Path(path).resolve()
+    path = Path(os.path.realpath(path))
     stat = path.stat()
+    if not S_ISREG(stat.st_mode):  # a pipe would never end
+        raise OSError(errno.EINVAL, "not an ordinary file", str(path))
     key = (path, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_size, stat.st_ino)
     if key not in _digests:
         with path.open("rb") as file:
@@ -128,7 +139,8 @@ def save(path: str | os.PathLike, tensors: dict[str, np.ndarray], card: dict[str
     except (TypeError, ValueError) as exc:
         raise ValueError(f"the card of {path.name} cannot be written as JSON: {exc}") from exc
     # exactly one key: safetensors writes several in an order that changes from run to run
-    _write(path, safetensors.numpy.save(arrays, metadata={"card": text}))
+    data = safetensors.numpy.save(arrays, metadata={"card": text})
+    write_whole(path, lambda partial: partial.write_bytes(data))
     return path
 
 
@@ -185,10 +197,12 @@ def read(path: str | os.PathLike) -> tuple[dict[str, np.ndarray], dict[str, Any]
 
 def _read_header(path):
     try:
+        if not S_ISREG(path.stat().st_mode):  # a pipe would never end
+            raise OSError(errno.EINVAL, "not an ordinary file")
         with path.open("rb") as file:
             size = os.fstat(file.fileno()).st_size
-            if size > _MAX_FILE:
-                raise WeightsError(f"{path} has {size} bytes; weights of more than {_MAX_FILE} bytes are refused")
+            if size > MAX_FILE:
+                raise WeightsError(f"{path} has {size} bytes; weights of more than {MAX_FILE} bytes are refused")
             start = file.read(8)
             length = int.from_bytes(start, "little")
             if len(start) < 8 or length > size - 8:
@@ -196,10 +210,10 @@ def _read_header(path):
             if length > _MAX_HEADER:
                 raise WeightsError(f"{path} claims a header of {length} bytes; more than {_MAX_HEADER} are refused")
             raw = file.read(length)
-    except OSError as exc:
-        raise WeightsError(f"cannot read the weights file {path}: {exc.strerror or exc}") from exc
+    except (OSError, ValueError) as exc:
+        raise WeightsError(f"cannot read the weights file {path}: {getattr(exc, 'strerror', None) or exc}") from exc
     try:
-        header = json.loads(raw)
+        header = _parse(raw)
         metadata = header.pop("__metadata__", None) or {}
         claimed = max((_check_tensor(name, claim) for name, claim in header.items()), default=0)
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as exc:
@@ -207,10 +221,10 @@ def _read_header(path):
     if claimed != size - 8 - length:
         raise WeightsError(f"{path} is truncated or damaged: its header claims {claimed} bytes of tensors, it holds {size - 8 - length}")
     try:
-        card = json.loads(metadata["card"])
+        card = _parse(metadata["card"])
     except (KeyError, TypeError):
         raise WeightsError(f"{path} carries no model card; write weights with astroclumps.weights.save") from None
-    except ValueError as exc:
+    except (ValueError, RecursionError) as exc:
         raise WeightsError(f"the model card in {path} is damaged: {exc}") from exc
     try:
         _check_card(card, f"the model card in {path}")
@@ -219,12 +233,29 @@ def _read_header(path):
     return card
 
 
+def _parse(text):
+    """JSON without what two parsers may read in two ways: keys given twice, NaN and infinity."""
+
+    def unique(pairs):
+        made = dict(pairs)
+        if len(made) != len(pairs):
+            raise ValueError("a key is given twice")
+        return made
+
+    def constant(name):
+        raise ValueError(f"{name} is no number in JSON")
+
+    return json.loads(text, object_pairs_hook=unique, parse_constant=constant)
+
+
 def _check_tensor(name, claim):
     """The end of a tensor's bytes as its header claims it; a claim that contradicts itself is an error."""
     dtype, shape, (begin, end) = claim["dtype"], claim["shape"], claim["data_offsets"]
     if dtype not in _ITEM_SIZE:
         raise ValueError(f"tensor {name!r} has type {dtype!r}; allowed are {sorted(_ITEM_SIZE)}")
-    if not all(isinstance(value, int) and value >= 0 for value in (*shape, begin, end)):
+    if not isinstance(shape, list) or len(shape) > _MAX_SIDES:
+        raise ValueError(f"tensor {name!r} must have a list of at most {_MAX_SIDES} sides as its shape")
+    if not all(type(value) is int and 0 <= value <= MAX_FILE for value in (*shape, begin, end)):
         raise ValueError(f"tensor {name!r} has shape {shape} and offsets {[begin, end]}")
     if end - begin != math.prod(shape) * _ITEM_SIZE[dtype]:
         raise ValueError(f"tensor {name!r} of shape {shape} and type {dtype} cannot have {end - begin} bytes")
@@ -239,6 +270,11 @@ def _check_card(card, who):
         raise ValueError(f"{who} lacks {missing}; it must hold {list(REQUIRED_CARD_KEYS)}")
     if card["kind"] not in _KINDS:
         raise ValueError(f"{who} gives the kind {card['kind']!r}; allowed are {list(_KINDS)}")
+    if not isinstance(card["architecture"], dict):
+        raise ValueError(f"{who} must give the architecture as a dict of settings, got {type(card['architecture']).__name__}")
+    bands = card["bands"]
+    if not (isinstance(bands, (list, tuple)) and bands and all(isinstance(band, str) for band in bands)):
+        raise ValueError(f"{who} must give the bands as a list of names, got {bands!r}")
 
 
 def _jsonable(value):
@@ -247,19 +283,3 @@ def _jsonable(value):
     if isinstance(value, np.ndarray):
         return value.tolist()
     raise TypeError(f"{type(value).__name__} is not a number, text, list or dict")
-
-
-def _write(path, data):
-    """Write all or nothing: a temporary file beside the target takes its place when it is complete."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-        umask = os.umask(0)
-        os.umask(umask)
-        Path(temporary).chmod(0o666 & ~umask)
-        Path(temporary).replace(path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            Path(temporary).unlink()
-        raise

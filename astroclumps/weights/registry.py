@@ -19,6 +19,7 @@ _PATTERNS = {
     "sha256": re.compile(r"[0-9a-f]{64}"),
     "licence": re.compile(r".+"),
 }
+_SCHEMES = ("https://", "http://", "ftp://", "file://")
 
 
 class Entry(NamedTuple):
@@ -33,6 +34,8 @@ class Entry(NamedTuple):
     sha256: str
     urls: tuple[str, ...]
     licence: str
+    size: int | None = None
+    """Bytes; a download is cut off there. Where it is not registered, at 2 GiB."""
 
     @property
     def spec(self) -> str:
@@ -133,10 +136,16 @@ def _entry(name, fields):
     try:
         made = Entry(name=name, **{**fields, "urls": tuple(fields["urls"])})
     except (TypeError, KeyError) as exc:
-        raise WeightsError(f"registry: the entry {name!r} must have exactly the fields {list(Entry._fields[1:])}: {exc}") from exc
+        raise WeightsError(
+            f"registry: the entry {name!r} must have the fields {list(Entry._fields[1:-1])}, may have 'size', and no other: {exc}"
+        ) from exc
     for field, pattern in _PATTERNS.items():
-        if not pattern.fullmatch(getattr(made, field)):
+        if not (isinstance(getattr(made, field), str) and pattern.fullmatch(getattr(made, field))):
             raise WeightsError(f"registry: {name!r} has the {field} {getattr(made, field)!r}, which does not match {pattern.pattern}")
+    if not all(isinstance(url, str) and url.startswith(_SCHEMES) for url in made.urls):
+        raise WeightsError(f"registry: {name!r} has the urls {list(made.urls)!r}; each must begin with one of {_SCHEMES}")
+    if made.size is not None and not (type(made.size) is int and made.size > 0):
+        raise WeightsError(f"registry: {name!r} has the size {made.size!r}, which must be a number of bytes above 0")
     return made
 
 

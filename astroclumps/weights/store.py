@@ -4,6 +4,7 @@
 finds at every step: the cache is transport, not trust.
 """
 
+import atexit
 import http.client
 import logging
 import os
@@ -14,7 +15,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..exceptions import WeightsError
+from ..whole_files import write_whole
 from . import files
+from .download import fetch
 from .registry import entries, entry, names
 
 __all__ = ["Check", "card", "export", "import_file", "load", "resolve", "verify", "verify_all"]
@@ -41,7 +44,7 @@ def resolve(spec: str | os.PathLike, kind: str | None = None) -> Path:
     """The path of a weights file; that of a registered name has the registered sha256.
 
     A registered file is looked for in astropy's cache, in the wheel, below ``conf.weights_mirrors`` and at its
-    registered URLs. A copy in the cache that was altered is removed and the next place tried.
+    registered URLs. A copy in the cache that was altered is replaced by the next good one, or removed.
 
     Parameters
     ----------
@@ -62,11 +65,17 @@ def resolve(spec: str | os.PathLike, kind: str | None = None) -> Path:
     """
     local = _local_path(spec)
     if local is not None:
-        if not local.is_file():
-            raise WeightsError(f"there is no weights file {local}")
+        _check_local(local)
         return local
     found = entry(spec, kind)
-    return _from_cache(found) or _from_wheel(found) or _from_urls(found)
+    cached = _from_cache(found)
+    if cached is not None:
+        return cached
+    try:
+        return _from_wheel(found) or _from_urls(found)
+    except WeightsError:
+        _clear_altered(found)
+        raise
 
 
 def load(spec: str | os.PathLike, *, kind: str) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
@@ -162,16 +171,16 @@ def import_file(path: str | os.PathLike) -> str:
     """
     from astropy.utils.data import import_file_to_cache
 
-    path = Path(path).expanduser()
-    if not path.is_file():
-        raise WeightsError(f"there is no weights file {path}")
+    path = _expanded(path)
+    _check_local(path)
     digest = files.sha256(path)
     for found in entries():
         if found.sha256 == digest:
             try:
                 import_file_to_cache(found.key, str(path), pkgname=_PACKAGE)
             except OSError as exc:
-                raise WeightsError(f"cannot write {found.spec!r} into the cache: {exc}") from exc
+                way_out = "let XDG_CACHE_HOME name a folder that can be written and has space, or use the file by its path"
+                raise WeightsError(f"cannot write {found.spec!r} into the cache: {exc}; {way_out}") from exc
             return found.spec
     registered = ", ".join(f"{found.spec} {found.sha256}" for found in entries())
     raise WeightsError(f"{path} has sha256 {digest}, which is not registered; registered: {registered or 'nothing'}; use it by its path")
@@ -198,17 +207,33 @@ def export(spec: str, path: str | os.PathLike, *, kind: str | None = None, overw
     """
     source = resolve(spec, kind)
     local = _local_path(spec)
-    path = Path(path).expanduser()
+    path = _expanded(path)
     if path.is_dir():
         path = path / (local.name if local is not None else entry(spec, kind).file)
     if path.exists() and not overwrite:
         raise FileExistsError(f"{path} exists; give overwrite=True to replace it")
-    files._write(path, source.read_bytes())
+    data = source.read_bytes()
+    write_whole(path, lambda partial: partial.write_bytes(data))
     return path
 
 
 def _local_path(spec):
-    return Path(spec).expanduser() if isinstance(spec, os.PathLike) or str(spec).endswith(".safetensors") else None
+    return _expanded(spec) if isinstance(spec, os.PathLike) or str(spec).endswith(".safetensors") else None
+
+
+def _expanded(path):
+    try:
+        return Path(path).expanduser()
+    except RuntimeError as exc:  # the home of somebody who is not there
+        raise WeightsError(f"there is no weights file {path}: {exc}") from exc
+
+
+def _check_local(path):
+    try:
+        if not path.is_file():
+            raise WeightsError(f"there is no weights file {path}")
+    except (OSError, ValueError) as exc:  # a name too long, or with a NUL in it
+        raise WeightsError(f"there is no weights file {str(path)!r}: {exc}") from exc
 
 
 def _cached(found):
@@ -217,7 +242,7 @@ def _cached(found):
 
     try:
         return Path(download_file(found.key, cache=True, sources=[], pkgname=_PACKAGE))
-    except KeyError:
+    except (KeyError, OSError):
         return None
 
 
@@ -232,9 +257,18 @@ def _from_cache(found):
         return None
     if digest == found.sha256:
         return path
-    log.warning("removed weights %s from the cache: sha256 %s, registered %s", found.spec, digest, found.sha256)
-    _clear(found)
+    log.warning("weights %s in the cache are altered: sha256 %s, registered %s", found.spec, digest, found.sha256)
     return None
+
+
+def _clear_altered(found):
+    """Remove an altered copy from the cache; another process may have put a good one there meanwhile, which stays."""
+    path = _cached(found)
+    try:
+        if path is not None and files.sha256(path) != found.sha256:
+            _clear(found)
+    except OSError as exc:
+        log.warning("cannot read weights %s in the cache: %s", found.spec, exc)
 
 
 def _clear(found):
@@ -263,6 +297,10 @@ def _into_cache(found, path):
     try:
         # another process may have put the same file there, and be reading it: leave that one
         copy = Path(import_file_to_cache(found.key, str(path), pkgname=_PACKAGE, replace=False))
+        if files.sha256(copy) != found.sha256:
+            # in one step, without a moment in which others find nothing
+            data = path.read_bytes()
+            write_whole(copy, lambda partial: partial.write_bytes(data))
         if files.sha256(copy) == found.sha256:
             return copy
     except OSError as exc:
@@ -271,15 +309,13 @@ def _into_cache(found, path):
 
 
 def _from_urls(found):
-    from astropy.utils.data import download_file
-
     from ..config import conf
 
     mirrored = [f"{mirror.rstrip('/')}/{found.file}" for mirror in conf.weights_mirrors]
     failures = []
     for url in dict.fromkeys([*mirrored, *found.urls]):
         try:
-            path = Path(download_file(url, cache=False, show_progress=False))
+            path = fetch(url, limit=found.size or files.MAX_FILE)
         except (OSError, ValueError, http.client.HTTPException) as exc:
             failures.append(f"{url}: {exc}")
             if isinstance(exc, urllib.error.HTTPError):  # it is an open response, too
@@ -287,7 +323,12 @@ def _from_urls(found):
             continue
         digest = files.sha256(path)
         if digest == found.sha256:
-            return _into_cache(found, path)
+            kept = _into_cache(found, path)
+            if kept == path:
+                atexit.register(path.unlink, missing_ok=True)
+            else:
+                path.unlink()
+            return kept
         path.unlink()
         failures.append(f"{url}: downloaded a file with sha256 {digest}, registered is {found.sha256}; deleted it")
     tried = "; ".join(failures) or "no URL is registered and conf.weights_mirrors is empty"
@@ -297,7 +338,10 @@ def _from_urls(found):
 def _check(found, place, path):
     if path is None or not path.is_file():
         return Check(found.spec, place, None, False, f"weights {found.spec!r} are not in the {place}")
-    digest = files.sha256(path)
+    try:
+        digest = files.sha256(path)
+    except OSError as exc:
+        return Check(found.spec, place, path, False, f"weights {found.spec!r} in {path} cannot be read: {exc}")
     if digest != found.sha256:
         return Check(found.spec, place, path, False, f"weights {found.spec!r} in {path} have sha256 {digest}, registered is {found.sha256}")
     return Check(found.spec, place, path, True, f"sha256 {digest}")
