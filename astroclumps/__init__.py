@@ -21,6 +21,7 @@ _LAZY = {
     "BagpipesSED": "sed.bagpipes",
     "SersicMocks": "mock.sersic",
     "Pipeline": "pipeline",
+    "run_survey": "survey.run",
     "conf": "config",
 }
 _MODULES = ("bands", "catalog", "plotting", "plotting_3d", "plugins", "starlight", "survival", "weights")

@@ -12,6 +12,7 @@ __all__ = [
     "NoClumpsWarning",
     "PluginError",
     "SnapshotError",
+    "SurveyError",
     "WeightsError",
 ]
 
@@ -46,3 +47,7 @@ class SnapshotError(ValueError):
     def __init__(self, message, *, column=None):
         super().__init__(message)
         self.column = column  # name of the column at fault, where it is one
+
+
+class SurveyError(RuntimeError):
+    """A survey cannot begin or go on: its list, folder or settings do not fit, or its workers are gone; what was done is kept."""

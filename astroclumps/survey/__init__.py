@@ -1,0 +1,1 @@
+"""Many galaxies: lists, images, work in parts, results on disk."""
