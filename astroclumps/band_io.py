@@ -3,34 +3,22 @@
 `astroclumps.io.read_bands` is what users call.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import astropy.units as u
 import numpy as np
 
-from . import bands as _bands
+from . import band_grid
 from .band_files import image_files, short, weight_files
-from .calibration import AB_UJY, header_number, header_unit, header_zeropoint, ujy_factors
+from .band_grid import GRID_TOLERANCE, Calibration, block_size, block_sum, blocks_wcs, per_band, ujy_of_one
+from .calibration import header_number
 from .cube_io import build, sigma_of, warn_assumed
 from .exceptions import ImageError
 from .fits_io import celestial_wcs, image_hdu, open_fits, pixels
 from .image import DEFAULT_PIXEL_SCALE, MultiBandImage, box
 
 __all__ = ["read_bands"]
-
-_GRID_TOLERANCE = 0.1  # pixels that bands may be shifted against each other
-_SCALE_TOLERANCE = 0.01  # of the ratio of two pixel scales to a whole number
-
-
-@dataclass(frozen=True)
-class _Options:
-    unit: object
-    zeropoint: Mapping
-    native: Mapping
-    pixel_scale: u.Quantity
-    part: tuple | None
 
 
 @dataclass(frozen=True)
@@ -126,14 +114,14 @@ def read_bands(
     files = image_files(path, bands=bands)
     names = list(files)
     weight_of = weight_files(weights, files)
-    options = _Options(
+    stated = Calibration(
         unit=unit,
-        zeropoint=_per_band(zeropoint, names, "zeropoint"),
-        native=_per_band(native_scale, names, "native_scale"),
+        zeropoint=per_band(zeropoint, names, "zeropoint"),
+        native=per_band(native_scale, names, "native_scale"),
         pixel_scale=pixel_scale,
-        part=None if x is None else box(x, y, size),
     )
-    planes = [_plane(files[band], weight_of[band], band, options) for band in names]
+    part = None if x is None else box(x, y, size)
+    planes = [_plane(files[band], weight_of[band], band, stated, part) for band in names]
     shapes = {plane.flux.shape for plane in planes}
     if len(shapes) > 1:
         listing = ", ".join(f"{plane.path} {plane.flux.shape}" for plane in planes)
@@ -152,8 +140,8 @@ def read_bands(
             raise ImageError(f"no weights for {', '.join(missing)}, but for other bands ({blank.shape}); give weights, or weights=False")
         sigma = np.stack([plane.sigma for plane in planes]) * u.uJy
     meta = {"files": [plane.path.name for plane in planes]}
-    if options.part is not None:
-        meta |= {"x0": options.part[1], "y0": options.part[0]}
+    if part is not None:
+        meta |= {"x0": part[1], "y0": part[0]}
     return build(
         short(path),
         data=np.stack([plane.flux for plane in planes]) * u.uJy,
@@ -176,21 +164,7 @@ def _check_arguments(pixel_scale, x, y, size):
         raise ValueError(f"a cut-out needs x, y and size, got x={x}, y={y}, size={size}")
 
 
-def _per_band(value, names, what):
-    """A value or None by band."""
-    if value is None:
-        return dict.fromkeys(names)
-    if isinstance(value, Mapping):
-        given = {_bands.get(band).name: one for band, one in value.items()}
-        return {band: given.get(band) for band in names}
-    if np.ndim(value) == 0:
-        return dict.fromkeys(names, value)
-    if len(value) != len(names):
-        raise ValueError(f"{what} must be one value or one for each of {', '.join(names)}, got {len(value)}")
-    return dict(zip(names, value, strict=True))
-
-
-def _plane(file, weight_file, band, options):
+def _plane(file, weight_file, band, stated, part):
     with open_fits(file) as hdus:
         hdu = image_hdu(hdus, file, ndim=2)
         header = hdu.header.copy()
@@ -198,11 +172,11 @@ def _plane(file, weight_file, band, options):
             header.extend(hdus[0].header, unique=True, strip=True)
         assumed = []
         wcs = celestial_wcs(header, file)
-        native = _native_scale(file, header, wcs, band, options, assumed)
-        factor = _block(file, native, options.pixel_scale)
-        where = _slices(file, hdu.shape, factor, options)
-        scale = _ujy(file, header, band, native, options, assumed)
-        flux = _block_sum(pixels(hdu, file, where).astype(float), factor) * scale
+        native = band_grid.native_scale(file, header, wcs, band, stated, assumed)
+        factor = block_size(file, native, stated.pixel_scale)
+        where = _slices(file, hdu.shape, factor, part, stated.pixel_scale)
+        scale = ujy_of_one(file, header, band, native, stated, assumed)
+        flux = block_sum(pixels(hdu, file, where).astype(float), factor) * scale
         weight = None
         if weight_file is None and "WHT" in hdus:
             weight = _weight(hdus["WHT"], file, file, hdu.shape, where)
@@ -213,9 +187,9 @@ def _plane(file, weight_file, band, options):
     sigma = None
     if weight is not None:
         sigma = sigma_of(weight)
-        sigma = (sigma if factor == 1 else np.sqrt(_block_sum(sigma**2, factor))) * scale
+        sigma = (sigma if factor == 1 else np.sqrt(block_sum(sigma**2, factor))) * scale
     if wcs is not None:
-        wcs = _moved(file, wcs, factor, where)
+        wcs = blocks_wcs(file, wcs, factor, where)
     return _Plane(file, flux, sigma, wcs, redshift, tuple(assumed))
 
 
@@ -225,98 +199,21 @@ def _weight(hdu, file, science, shape, where):
     return pixels(hdu, file, where)
 
 
-def _native_scale(file, header, wcs, band, options, assumed):
-    given = options.native[band]
-    if given is not None:
-        if not isinstance(given, u.Quantity) or not given.unit.is_equivalent(u.arcsec):
-            raise TypeError(f"native_scale must be an angle such as 0.03 * u.arcsec, got {given!r}")
-        return given
-    if wcs is not None:
-        from astropy.wcs.utils import proj_plane_pixel_area
-
-        return np.sqrt(proj_plane_pixel_area(wcs)) * 3600 * u.arcsec
-    for key in ("PIXSCALE", "D001SCAL"):
-        value = header_number(header, key, file)
-        if value is not None and value > 0:
-            return value * u.arcsec
-    assumed.append("pixel scale")
-    return options.pixel_scale
-
-
-def _block(file, native, pixel_scale):
-    ratio = (pixel_scale / native).to_value(u.dimensionless_unscaled)
-    factor = round(ratio)
-    if factor < 1 or abs(ratio / factor - 1) > _SCALE_TOLERANCE:
-        raise ImageError(
-            f"{file} has pixels of {native.to(u.arcsec):.4g}, which do not fit a whole number of times into {pixel_scale}; "
-            "choose another pixel_scale, or resample the file first"
-        )
-    return factor
-
-
-def _slices(file, shape, factor, options):
-    if options.part is None:
+def _slices(file, shape, factor, part, pixel_scale):
+    if part is None:
         if any(side % factor for side in shape):
             raise ImageError(
                 f"{file} has the shape {shape}, which cannot be rebinned {factor} x {factor} without a rest; give x, y and size"
             )
         return (slice(0, shape[0]), slice(0, shape[1]))
-    y0, x0, ny, nx = options.part
+    y0, x0, ny, nx = part
     height, width = shape[0] // factor, shape[1] // factor
     if x0 < 0 or y0 < 0 or x0 + nx > width or y0 + ny > height:
         raise ImageError(
             f"the cut-out x = {x0} to {x0 + nx - 1}, y = {y0} to {y0 + ny - 1} does not lie inside {file}, which has {width} x {height} "
-            f"pixels of {options.pixel_scale}"
+            f"pixels of {pixel_scale}"
         )
     return (slice(y0 * factor, (y0 + ny) * factor), slice(x0 * factor, (x0 + nx) * factor))
-
-
-def _ujy(file, header, band, native, options, assumed):
-    """uJy per pixel for a pixel value of 1."""
-    unit = options.unit if options.unit is not None else header_unit(header, path=file, default=u.electron / u.s)
-    value = u.Quantity(1 * unit)
-    rate = any(value.unit.is_equivalent(one) for one in (u.electron / u.s, u.ct / u.s, u.dimensionless_unscaled))
-    zeropoint = options.zeropoint[band]
-    if not rate:
-        try:
-            return value.value * ujy_factors(value.unit, [band], None, native)[0]
-        except ValueError as exc:
-            raise ImageError(f"{file}: {exc}") from exc
-    if zeropoint is None:
-        zeropoint = header_zeropoint(header, path=file)
-    if zeropoint is None:
-        zeropoint = _bands.get(band).zeropoint
-        assumed.append("zeropoint")
-    if zeropoint is None:
-        raise ImageError(f"{file} states no zeropoint (ABZP, PHOTFNU, PHOTFLAM with PHOTPLAM) and no flux unit; give zeropoint or unit")
-    zeropoint = float(getattr(zeropoint, "value", zeropoint))
-    return value.value * 10 ** (-0.4 * (zeropoint - AB_UJY))
-
-
-def _block_sum(array, factor):
-    if factor == 1:
-        return array
-    ny, nx = array.shape
-    with np.errstate(invalid="ignore"):
-        return array.reshape(ny // factor, factor, nx // factor, factor).sum(axis=(1, 3))
-
-
-def _moved(file, wcs, factor, where):
-    """WCS after the cut-out and the rebinning: the centre of the first new pixel is that of its block."""
-    wcs = wcs[where]
-    if factor == 1:
-        return wcs
-    if wcs.sip is not None or wcs.cpdis1 is not None or wcs.cpdis2 is not None:
-        raise ImageError(f"{file} has a distorted WCS and cannot be rebinned; drizzle it onto a regular grid first")
-    wcs.wcs.crpix = (wcs.wcs.crpix - 0.5) / factor + 0.5
-    if wcs.wcs.has_cd():
-        wcs.wcs.cd = wcs.wcs.cd * factor
-    else:
-        wcs.wcs.cdelt = wcs.wcs.cdelt * factor
-    wcs.wcs.set()
-    ny, nx = (side.stop - side.start for side in where)
-    wcs.pixel_shape = (nx // factor, ny // factor)
-    return wcs
 
 
 def _common_wcs(planes):
@@ -330,7 +227,7 @@ def _common_wcs(planes):
     for plane in known[1:]:
         there = first.wcs.world_to_pixel(plane.wcs.pixel_to_world(x, y))
         offset = np.hypot(there[0] - x, there[1] - y).max()
-        if not offset <= _GRID_TOLERANCE:
+        if not offset <= GRID_TOLERANCE:
             dx, dy = there[0][-1] - x[-1], there[1][-1] - y[-1]
             raise ImageError(
                 f"{plane.path} and {first.path} are not on a common grid: they are shifted by ({dx:.2f}, {dy:.2f}) pixels and differ by "
