@@ -3,10 +3,14 @@
 `astropy.utils.data.download_file` writes as long as a server sends. What comes from here is not trusted either: `store` hashes it.
 """
 
+import contextlib
+import http.client
 import os
 import re
+import socket
 import ssl
 import tempfile
+import threading
 import time
 import urllib.error
 import urllib.parse
@@ -23,7 +27,7 @@ def fetch(url: str, *, limit: int) -> Path:
     """Download a URL into a temporary file.
 
     The timeout is ``astropy.utils.data.conf.remote_timeout``: seconds without a byte, and seconds that a server may fall
-    short of 1024 bytes a second.
+    short of 1024 bytes a second; it has twice that for its headers.
 
     Parameters
     ----------
@@ -49,7 +53,7 @@ def fetch(url: str, *, limit: int) -> Path:
     _check(url)
     begun = time.monotonic()
     request = urllib.request.Request(url, headers={"User-Agent": conf.default_http_user_agent, "Accept": "*/*"})
-    with urllib.request.urlopen(request, timeout=conf.remote_timeout, context=_context(url)) as answer:
+    with _open(request, conf.remote_timeout) as answer:
         text = str(answer.headers.get("Content-Length") or "").strip()
         claimed = int(text) if re.fullmatch(r"[0-9]{1,18}", text) else None
         if claimed is not None and claimed > limit:
@@ -84,10 +88,55 @@ def _check(url):
             raise OSError(f"{local} is not an ordinary file")
 
 
-def _context(url):
+def _open(request, timeout):
+    """The answer of a server; one that sends headers for longer than twice the timeout is cut off."""
+    sockets, late = [], threading.Event()
+
+    class Plain(http.client.HTTPConnection):
+        def connect(self):
+            super().connect()
+            sockets.append(self.sock)
+
+    class Secure(http.client.HTTPSConnection):
+        def connect(self):
+            super().connect()
+            sockets.append(self.sock)
+
+    class PlainHandler(urllib.request.HTTPHandler):
+        def http_open(self, request):
+            return self.do_open(Plain, request)
+
+    class SecureHandler(urllib.request.HTTPSHandler):
+        def https_open(self, request):
+            return self.do_open(Secure, request, context=_certificates())
+
+    def cut_off():
+        late.set()
+        for one in sockets:
+            with contextlib.suppress(OSError):
+                one.shutdown(socket.SHUT_RDWR)
+
+    # the timeout of a socket begins anew with each byte, and http.client takes as many interim answers as are sent
+    timer = threading.Timer(2 * timeout, cut_off)
+    timer.daemon = True
+    timer.start()
+    answer = None
+    try:
+        answer = urllib.request.build_opener(PlainHandler, SecureHandler).open(request, timeout=timeout)
+    except (OSError, http.client.HTTPException):
+        if not late.is_set():
+            raise
+    finally:
+        timer.cancel()
+    if late.is_set():
+        if answer is not None:
+            answer.close()
+        raise TimeoutError(f"the server sent no end of its headers in {2 * timeout:g} s; given up")
+    return answer
+
+
+def _certificates():
     """Certificates of certifi where it is installed, as astropy does; else those of the system."""
-    if not url.startswith("https"):
-        return None
     try:
         import certifi
     except ImportError:

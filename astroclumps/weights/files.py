@@ -213,7 +213,7 @@ def _read_header(path):
     except (OSError, ValueError) as exc:
         raise WeightsError(f"cannot read the weights file {path}: {getattr(exc, 'strerror', None) or exc}") from exc
     try:
-        header = _parse(raw)
+        header = _parse(str(raw, "utf-8"))
         metadata = header.pop("__metadata__", None) or {}
         claimed = max((_check_tensor(name, claim) for name, claim in header.items()), default=0)
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as exc:
