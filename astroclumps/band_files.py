@@ -158,7 +158,7 @@ def _band_of(file, headers, stated, optional):
     if stated is not None:
         return stated
     names = {match.upper() for match in _FILTER.findall(file.name.replace("_", "-"))}
-    known = sorted(name for name in names if name in {band.name for band in _bands.CANDELS + _bands.NIRCAM})
+    known = sorted(name for name in names if name in {band.name for band in _bands.CANDELS + _bands.NIRCAM + _bands.NIRCAM_MEDIUM})
     if len(names) == 1 and known:
         return known[0]
     if optional and names:

@@ -3,6 +3,7 @@
 Shared by `astroclumps.io.read_bands` and the mosaics of surveys.
 """
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -143,8 +144,10 @@ def blocks_wcs(file, wcs, factor, where):
     wcs.wcs.crpix = (wcs.wcs.crpix - 0.5) / factor + 0.5
     if wcs.wcs.has_cd():
         wcs.wcs.cd = wcs.wcs.cd * factor
-    else:
-        wcs.wcs.cdelt = wcs.wcs.cdelt * factor
+    if wcs.wcs.has_pc():  # of a header with both, wcslib takes this one
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "cdelt will be ignored", RuntimeWarning)
+            wcs.wcs.cdelt = wcs.wcs.cdelt * factor
     wcs.wcs.set()
     ny, nx = (side.stop - side.start for side in where)
     wcs.pixel_shape = (nx // factor, ny // factor)

@@ -1,7 +1,7 @@
 """Photometric bands: their curves, pixels, point-spread functions, zeropoints and depths.
 
-The seven bands of the paper (section 3.2) are `CANDELS`, `F814W` is that of COSMOS; `NIRCAM` holds the wide filters of JWST/NIRCam.
-Curves come from astro-sedpy.
+The seven bands of the paper (section 3.2) are `CANDELS`, `F814W` is that of COSMOS; `NIRCAM` holds the wide filters of JWST/NIRCam,
+`NIRCAM_MEDIUM` those of medium width. Curves come from astro-sedpy.
 
 Examples
 --------
@@ -22,7 +22,7 @@ from functools import lru_cache
 import astropy.units as u
 import numpy as np
 
-__all__ = ["CANDELS", "F814W", "NIRCAM", "Band", "get", "names"]
+__all__ = ["CANDELS", "F814W", "NIRCAM", "NIRCAM_MEDIUM", "Band", "get", "names"]
 
 # words that may stand beside the filter in a name such as "hst/acs_f606w" or "F115W-CLEAR"
 _WORDS = {
@@ -150,10 +150,27 @@ NIRCAM = (
 )
 """The wide filters of JWST/NIRCam. PSF widths: the empirical ones of the JWST user documentation; 0.03" is the usual mosaic pixel."""
 
+NIRCAM_MEDIUM = (
+    _band("F140M", "NIRCam", 0.03, 0.048),
+    _band("F162M", "NIRCam", 0.03, 0.055),
+    _band("F182M", "NIRCam", 0.03, 0.062),
+    _band("F210M", "NIRCam", 0.03, 0.071),
+    _band("F250M", "NIRCam", 0.03, 0.084),
+    _band("F300M", "NIRCam", 0.03, 0.100),
+    _band("F335M", "NIRCam", 0.03, 0.111),
+    _band("F360M", "NIRCam", 0.03, 0.120),
+    _band("F410M", "NIRCam", 0.03, 0.137),
+    _band("F430M", "NIRCam", 0.03, 0.145),
+    _band("F460M", "NIRCam", 0.03, 0.155),
+    _band("F480M", "NIRCam", 0.03, 0.162),
+)
+"""The medium filters of JWST/NIRCam, with PSF widths and pixels like those of `NIRCAM`. A strong emission line can double the flux in
+such a band, and the fits know no lines."""
+
 F814W = _band("F814W", "ACS", 0.03, 0.09, 25.947)
 """ACS F814W, the band of COSMOS; none of the paper's seven. Zeropoint: the XDF mosaics (Illingworth+2013)."""
 
-_KNOWN = {band.name.lower(): band for band in (*CANDELS, F814W, *NIRCAM)}
+_KNOWN = {band.name.lower(): band for band in (*CANDELS, F814W, *NIRCAM, *NIRCAM_MEDIUM)}
 
 
 def get(name: "str | Band") -> Band:

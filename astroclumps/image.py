@@ -228,6 +228,23 @@ class MultiBandImage(NDData):
         part.meta["y0"] = int(self.meta.get("y0", 0)) + y0
         return part
 
+    def rebin(self, factor: int = 2) -> "MultiBandImage":
+        """Sum the flux of ``factor`` x ``factor`` pixels to one (section 3.2.1); see `astroclumps.rebinning.rebin`.
+
+        Parameters
+        ----------
+        factor : int, default 2
+            Pixels of the image on a side of a new one.
+
+        Returns
+        -------
+        `MultiBandImage`
+            A copy with its WCS, pixel scale and point-spread functions on the new pixels.
+        """
+        from .rebinning import rebin
+
+        return rebin(self, factor)
+
     def sky(self, x, y):
         """Sky position of pixels.
 

@@ -178,7 +178,7 @@ def select_planes(image, card, *, who):
     if abs(scale / trained - 1) > 0.1:
         raise ValueError(
             f'{who}: image has pixels of {scale:.4g}", weights {card["name"]} {card["version"]} were trained at {trained:.4g}"; '
-            "rebin the image (conserving flux) to that scale"
+            "rebin the image to that scale, flux conserved (MultiBandImage.rebin)"
         )
     data = np.zeros((len(wanted), *image.data.shape[1:]), dtype=np.float32)
     mask = np.ones(data.shape, dtype=bool)

@@ -36,7 +36,7 @@ def test_pivot_agrees_with_the_observatory(band, pivot):
     assert abs(band.pivot.to_value(u.AA) - pivot) < 1.0
 
 
-@pytest.mark.parametrize("band", bands.CANDELS + bands.NIRCAM, ids=lambda band: band.name)
+@pytest.mark.parametrize("band", bands.CANDELS + bands.NIRCAM + bands.NIRCAM_MEDIUM, ids=lambda band: band.name)
 def test_curve_is_clean_and_peaks_near_the_name(band):
     wavelength, transmission = band.curve()
     assert wavelength.shape == transmission.shape
@@ -48,10 +48,20 @@ def test_curve_is_clean_and_peaks_near_the_name(band):
     assert not wavelength.flags.writeable
 
 
-def test_nircam_is_ordered_and_has_no_zeropoint():
-    pivots = [band.pivot.to_value(u.um) for band in bands.NIRCAM]
+@pytest.mark.parametrize("filters", [bands.NIRCAM, bands.NIRCAM_MEDIUM], ids=["wide", "medium"])
+def test_nircam_is_ordered_and_has_no_zeropoint(filters):
+    pivots = [band.pivot.to_value(u.um) for band in filters]
     assert pivots == sorted(pivots)
-    assert {band.zeropoint for band in bands.NIRCAM} == {None}
+    assert {band.zeropoint for band in filters} == {None}
+
+
+def test_medium_bands_are_found_by_name_and_as_sharp_as_wide_ones_of_their_wavelength():
+    assert bands.get("jwst_f335m") is bands.NIRCAM_MEDIUM[6]
+    wide = bands.NIRCAM
+    pivots, widths = ([float(value) for value in column] for column in ([b.pivot.value for b in wide], [b.psf_fwhm.value for b in wide]))
+    for band in bands.NIRCAM_MEDIUM:
+        expected = np.interp(band.pivot.value, pivots, widths) * max(1, band.pivot.value / pivots[-1])
+        assert abs(band.psf_fwhm.value / expected - 1) < 0.06, band.name
 
 
 @pytest.mark.parametrize("spelling", ["F606W", "f606w", "ACS-F606W", "hst/acs_f606w", "acs_wfc_f606w", "HST ACS/WFC F606W"])
