@@ -6,6 +6,7 @@ from . import UsageError, add_common, one_line
 from .options import add_output_options, add_stage_options, make_pipeline
 from .products import check_folder, has_figure, write
 from .sources import add_image_options, jobs, read
+from .survey import add_survey_options, survey
 
 __all__ = ["add_parser", "run"]
 
@@ -14,7 +15,10 @@ _TEXT = """find, classify, measure and fit the clumps of galaxies
 Each IMAGE is one galaxy: a FITS cube with its bands in the header, or a folder with one FITS file a band. With --per-band, all
 IMAGE arguments together are the bands of one galaxy. Results of one galaxy go into OUT, of several into OUT/<name of the image>:
 clumps.ecsv (catalogue), clumps.reg (regions for DS9), segmentation.fits (labels, and the detector's map as an extension) and
-quicklook.png."""
+quicklook.png.
+
+With --images, IMAGE is a list of galaxies instead, and OUT becomes the folder of a survey: Parquet tables of clumps, galaxies and failures
+in parts. A survey that was ended by anything goes on when the same command is given again."""
 
 
 def add_parser(commands):
@@ -23,9 +27,11 @@ def add_parser(commands):
 
     parser = commands.add_parser(
         "run", help=_TEXT.partition("\n")[0], description=_TEXT, formatter_class=argparse.RawDescriptionHelpFormatter,
-        usage="astroclumps run IMAGE [IMAGE ...] --redshift Z -o OUT [options]",
+        usage="astroclumps run IMAGE [IMAGE ...] --redshift Z -o OUT [options]\n"
+        "       astroclumps run CATALOG --images PATTERN -o OUT [--jobs N | --dask ADDRESS] [options]",
     )  # fmt: skip
     add_image_options(parser)
+    add_survey_options(parser)
     add_stage_options(parser)
     add_output_options(parser)
     parser.add_argument("-o", "--out", required=True, metavar="OUT", help="folder for the results")
@@ -35,6 +41,12 @@ def add_parser(commands):
 
 def run(args) -> int:
     """Do the job of one command line; 1 if an image failed."""
+    if args.images is not None:
+        return survey(args)
+    alone = [("--" + name, getattr(args, name)) for name in ("jobs", "dask", "column")]
+    given = [name for name, value in alone if value]
+    if given:
+        raise UsageError(f"{given[0]} is for a list of galaxies; name their images with --images PATTERN")
     todo = jobs(args)
     for job in todo:
         check_folder(job.folder, overwrite=args.overwrite)

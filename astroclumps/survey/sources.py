@@ -124,7 +124,7 @@ class ImageFiles:
             from astropy.coordinates import SkyCoord
 
             x, y = image.wcs.world_to_pixel(SkyCoord(galaxy.ra, galaxy.dec, unit="deg"))
-        return image.cutout(float(x), float(y), self.size)
+        return image.cutout(round(float(x), 6), round(float(y), 6), self.size)  # 40.0000000001 by a WCS is meant as 40
 
 
 class _Escaped(str):
