@@ -161,7 +161,7 @@ class _Pool:
     def _start(self):
         import multiprocessing
 
-        self.pool = ProcessPoolExecutor(self.n, mp_context=multiprocessing.get_context("spawn"))
+        self.pool = ProcessPoolExecutor(self.n, mp_context=multiprocessing.get_context("spawn"), initializer=_leave_with_parent)
 
     def submit(self, job, part):
         return self.pool.submit(work, job, part)
@@ -172,3 +172,19 @@ class _Pool:
 
     def close(self):
         self.pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _leave_with_parent():
+    """End this process when the one that started it is gone; else killed surveys would leave workers behind that wait for ever."""
+    import multiprocessing
+    import os
+    import threading
+
+    parent = multiprocessing.parent_process()
+
+    def watch():
+        parent.join()
+        os._exit(1)
+
+    if parent is not None:
+        threading.Thread(target=watch, daemon=True).start()
