@@ -7,7 +7,11 @@ from importlib.metadata import version as _version
 from sphinx_astropy.conf.v2 import *  # noqa: F403
 from sphinx_astropy.conf.v2 import exclude_patterns, extensions, intersphinx_mapping
 
-sys.path.insert(0, os.path.dirname(__file__))  # gallery_pictures
+sys.path.insert(0, os.path.dirname(__file__))  # gallery_pictures, printed
+import printed
+
+printed.write()
+
 project = "astroclumps"
 author = "The astroclumps developers"
 copyright = author
@@ -17,7 +21,7 @@ version = release.partition(".dev")[0]
 # neither links to an issue tracker nor a file of settings are written
 extensions = [name for name in extensions if name not in ("sphinx_astropy.ext.changelog_links", "sphinx_astropy.ext.generate_config")]
 extensions += ["sphinx_gallery.gen_gallery"]
-exclude_patterns += ["api/_*", "*.py", "examples/*", "gallery/*.py", "gallery/*.ipynb"]
+exclude_patterns += ["api/_*", "*.py", "examples/*", "example_plugin/*", "gallery/*.py", "gallery/*.ipynb", "generated/*"]
 html_title = f"{project} {release}"
 html_theme_options = {"show_prev_next": False, "navigation_with_keys": False}
 html_context = {"to_be_indexed": []}
@@ -28,6 +32,7 @@ sphinx_gallery_conf = {
     "gallery_dirs": "gallery",
     "filename_pattern": "/plot_",
     "ignore_pattern": r"(^|/)tiny\.py",
+    "within_subsection_order": "gallery_pictures.sort_key",
     "image_scrapers": ("gallery_pictures.take_picture",),
     "show_memory": False,
     "download_all_examples": False,
