@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import os
+import re
 import secrets
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 __all__ = ["write_whole"]
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_FULL_TEXT = re.compile(r"Not enough space on disk|\d+ requested and \d+ written")  # astropy.io.fits gives no number
 
 
 def write_whole(path: str | os.PathLike, writer: Callable[[Path], object]) -> None:
@@ -46,11 +48,11 @@ def write_whole(path: str | os.PathLike, writer: Callable[[Path], object]) -> No
         writer(partial)
         partial.replace(target)
     except OSError as exc:
-        if exc.errno not in _FULL:
+        if exc.errno not in _FULL and not (exc.errno is None and _FULL_TEXT.search(str(exc))):
             raise
         kept = "; the file that is there is kept as it was" if path.exists() else ""
-        message = f"no space left to write {path}{kept}; free some space, or choose another folder ({os.strerror(exc.errno)})"
-        raise OSError(exc.errno, message) from exc
+        message = f"no space left to write {path}{kept}; free some space, or choose another folder"
+        raise OSError(exc.errno or errno.ENOSPC, message) from exc
     finally:
         with contextlib.suppress(OSError):
             partial.unlink()
