@@ -170,15 +170,16 @@ class Pipeline:
         result : PipelineResult
         """
         self._check(image)
-        return self._after(image, self._detect(image), _Clock({}))
+        return self._rest(image, self._classify(image, self._detect(image)), _Clock({}))
 
     def run_many(
         self, images: Sequence[MultiBandImage], *, seconds: MutableMapping[str, float] | None = None
     ) -> list[PipelineResult | StageFailure]:
         """Make the catalogues of several images; one that fails does not stop the others.
 
-        A detector with a method ``detect_many(images)``, such as `~astroclumps.UNetDetector`, is given all images at once, so that a
-        network sees full batches. Its sums may then be rounded otherwise than in `run`: maps of the U-Net differ by some 1e-8.
+        A detector with a method ``detect_many(images)`` and a classifier with ``classify_many(images, clumps)``, such as
+        `~astroclumps.UNetDetector` and `~astroclumps.LongevityClassifier`, are given all images at once, so that a network sees full
+        batches. Sums may then be rounded otherwise than in `run`: probabilities differ by some 1e-8.
 
         Parameters
         ----------
@@ -192,24 +193,19 @@ class Pipeline:
         results : list of PipelineResult or StageFailure
             In the order of the images.
         """
-        seconds = {} if seconds is None else seconds
-        results: list[Any] = [None] * len(images)
-        for i, image in enumerate(images):
-            try:
-                self._check(image)
-            except Exception as exc:
-                results[i] = StageFailure("detector", exc)
-        todo = [i for i, result in enumerate(results) if result is None]
-        clock = _Clock(seconds)
-        for i, found in zip(todo, self._detect_many([images[i] for i in todo]), strict=True):
-            results[i] = found if isinstance(found, StageFailure) else None
-            clock("detector")
-            if results[i] is None:
-                try:
-                    results[i] = self._after(images[i], found, clock)
-                except Exception as exc:
-                    results[i] = StageFailure(clock.stage, exc)
-                    clock(clock.stage)
+        clock = _Clock({} if seconds is None else seconds)
+        results: list[Any] = [_tried("detector", lambda image=image: self._check(image)) for image in images]
+        results = self._step("detector", "detect_many", images, results, lambda image, _: self._detect(image), self._found)
+        clock("detector")
+        if self.classifier is not None:
+            results = self._step(
+                "classifier", "classify_many", images, results, lambda image, found: self._classify(image, found), self._classified
+            )
+            clock("classifier")
+        for i, (image, found) in enumerate(zip(images, results, strict=True)):
+            if not isinstance(found, StageFailure):
+                clock.stage = "photometry"
+                results[i] = _tried(None, lambda image=image, found=found: self._rest(image, found, clock), clock=clock)
         return results
 
     def _check(self, image):
@@ -223,24 +219,17 @@ class Pipeline:
         if self.sed is not None:
             check_redshift(image.redshift)  # before the work starts
 
-    def _after(self, image, found, clock):
-        """What follows the detection; ``clock(stage)`` is told when a stage begins and ends."""
+    def _rest(self, image, found, clock):
+        """What follows detection and classes."""
         clumps, segmentation, source_map = found
-        reached = ["detected"]
-        if self.classifier is not None:
-            reached.append("classified")
-            clock.begin("classifier")
-            with self._border("classifier"):
-                classified = self.stages["classifier"].classify(image, clumps)
-            clumps = self._next("classifier", reached, image, clumps, classified)
-            clock("classifier")
+        reached = ["detected"] if self.classifier is None else ["detected", "classified"]
         reached.append("measured")
-        clock.begin("photometry")
+        clock.stage = "photometry"
         clumps = self._next("photometry", reached, image, clumps, self.stages["photometry"].measure(image, clumps))
         clock("photometry")
         if self.sed is not None:
             reached.append("fitted")
-            clock.begin("sed")
+            clock.stage = "sed"
             with self._border("sed"):
                 fitted = self.stages["sed"].fit(clumps, redshift=image.redshift)
             clumps = self._next("sed", reached, image, clumps, fitted)
@@ -252,38 +241,47 @@ class Pipeline:
         detector = self.stages["detector"]
         detailed = getattr(detector, "detect_with_maps", None)
         with self._border("detector"):
-            found = detailed(image) if detailed is not None else None
-            clumps = detector.detect(image) if found is None else found.clumps
-        return self._found(image, clumps, found)
+            found = detailed(image) if detailed is not None else detector.detect(image)
+        return self._found(image, None, found)
 
-    def _detect_many(self, images):
-        """What `_detect` gives for each image, or a `StageFailure`; by one call where the detector can and nothing fails."""
-        together = getattr(self.stages["detector"], "detect_many", None)
-        if together is not None:
-            try:
-                found = list(together(images))
-            except Exception:  # which image is at fault is found one by one
-                found = []
-            if len(found) == len(images):
-                for image, one in zip(images, found, strict=True):
-                    yield self._or_failure(lambda image, one=one: self._found(image, one.clumps, one), image)
-                return
-        for image in images:
-            yield self._or_failure(self._detect, image)
-
-    @staticmethod
-    def _or_failure(work, image):
-        try:
-            return work(image)
-        except Exception as exc:
-            return StageFailure("detector", exc)
-
-    def _found(self, image, clumps, found):
-        """Clumps that were checked, segmentation and map; ``found`` is None where the detector gives clumps only."""
+    def _found(self, image, _, found):
+        """Clumps that were checked, segmentation and map, of what a detector returned: a table, or one with its maps."""
+        clumps = found if isinstance(found, QTable) or not hasattr(found, "clumps") else found.clumps
         catalog.validate(clumps, "detected", who=self._who("detector"))
-        if found is None:
+        if clumps is found:
             return clumps, _discs(clumps, image.data.shape[1:]), None
         return clumps, found.segmentation, found.map
+
+    def _classify(self, image, found):
+        if self.classifier is None:
+            return found
+        with self._border("classifier"):
+            classified = self.stages["classifier"].classify(image, found[0])
+        return self._classified(image, found, classified)
+
+    def _classified(self, image, found, classified):
+        return self._next("classifier", ["detected", "classified"], image, found[0], classified), *found[1:]
+
+    def _step(self, stage, verb, images, results, one, checked):
+        """A stage for all images that came so far: by one call where the plugin can, else, or where that fails, image by image."""
+        todo = [i for i, result in enumerate(results) if not isinstance(result, StageFailure)]
+        together = getattr(self.stages[stage], verb, None)
+        made = None
+        if together is not None and todo:
+            given = [images[i] for i in todo]
+            try:
+                made = list(together(given) if stage == "detector" else together(given, [results[i][0] for i in todo]))
+            except Exception:  # which image is at fault is found one by one
+                made = None
+        if made is None or len(made) != len(todo):
+            made = None
+        for k, i in enumerate(todo):
+            image, before = images[i], results[i]
+            if made is None:
+                results[i] = _tried(stage, lambda image=image, before=before: one(image, before))
+            else:
+                results[i] = _tried(stage, lambda image=image, before=before, new=made[k]: checked(image, before, new))
+        return results
 
     def _next(self, stage, reached, image, before, after):
         """The table of a stage once it was checked."""
@@ -318,13 +316,21 @@ class _Clock:
     def __init__(self, seconds):
         self.seconds, self.stage, self.since = seconds, "detector", time.perf_counter()
 
-    def begin(self, stage):
-        self.stage = stage
-
     def __call__(self, stage):
         now = time.perf_counter()
         self.seconds[stage] = self.seconds.get(stage, 0.0) + now - self.since
         self.since = now
+
+
+def _tried(stage, work, clock=None):
+    """What the work gives, or why it gives nothing; without a stage, the one that the clock was in."""
+    try:
+        return work()
+    except Exception as exc:
+        if clock is not None:
+            stage = clock.stage
+            clock(stage)
+        return StageFailure(stage, exc)
 
 
 def _discs(clumps, shape):

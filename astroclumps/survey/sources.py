@@ -5,10 +5,11 @@ import hashlib
 import string
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
-from ..exceptions import ImageError, SurveyError
+from ..exceptions import ImageError, PluginError, SurveyError
 from ..image import MultiBandImage
 from .galaxies import Galaxy
 
@@ -106,7 +107,9 @@ class ImageFiles:
         options = dict(self.options)
         if galaxy.redshift is not None:
             options["redshift"] = galaxy.redshift
-        image = io.read(path, format=self.format, **options)
+        image = _reader(self.format or io.detect_format(path))(path, **options)
+        if not isinstance(image, MultiBandImage):
+            raise PluginError(f"image reader {self.format!r} must return a MultiBandImage, got {type(image).__name__}")
         return self._part(galaxy, image)
 
     def describe(self) -> dict[str, Any]:
@@ -125,6 +128,14 @@ class ImageFiles:
 
             x, y = image.wcs.world_to_pixel(SkyCoord(galaxy.ra, galaxy.dec, unit="deg"))
         return image.cutout(round(float(x), 6), round(float(y), 6), self.size)  # 40.0000000001 by a WCS is meant as 40
+
+
+@lru_cache(maxsize=8)
+def _reader(name):
+    """A reader, looked up once a process: metadata of all packages take as long as an image."""
+    from .. import plugins
+
+    return plugins.load("image_readers", name)
 
 
 class _Escaped(str):
