@@ -10,7 +10,22 @@ import os
 import sys
 import warnings
 
-from .commands import UsageError, dataset, demo, evaluate, find3d, inject, one_line, plugins, reproduce, run, simulate, train, weights
+from .commands import (
+    UsageError,
+    dataset,
+    demo,
+    evaluate,
+    find3d,
+    inject,
+    one_line,
+    plugins,
+    reproduce,
+    run,
+    simulate,
+    survey_report,
+    train,
+    weights,
+)
 
 __all__ = ["build_parser", "main"]
 
@@ -24,7 +39,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="astroclumps", description=_DESCRIPTION)
     parser.add_argument("--version", action=_Version, default=argparse.SUPPRESS, help="print the version")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for module in (run, demo, find3d, simulate, dataset, inject, train, evaluate, reproduce, plugins, weights):
+    for module in (run, survey_report, demo, find3d, simulate, dataset, inject, train, evaluate, reproduce, plugins, weights):
         module.add_parser(commands)
     return parser
 

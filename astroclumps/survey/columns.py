@@ -36,6 +36,7 @@ THUMBNAILS = (
     _GALAXY,
     Field("height", "int32", "pix", "Rows"),
     Field("width", "int32", "pix", "Columns"),
+    Field("step", "int32", "pix", "Pixels of the image from one pixel of the picture to the next"),
     Field("rgb", "binary", "", "Red, green and blue of each pixel, one byte each; the first row is that of y = 0"),
 )
 _SEARCHED = (

@@ -244,10 +244,11 @@ def _searched(galaxy, image, n_clumps, n_long, n_short, fields):
 
 
 def _picture(galaxy, image):
-    from .thumbnails import thumbnail
+    from .thumbnails import thinning, thumbnail
 
     rgb = thumbnail(image)
-    return {"galaxy": [galaxy.id], "height": [rgb.shape[0]], "width": [rgb.shape[1]], "rgb": [rgb.tobytes()]}
+    sizes = {"height": [rgb.shape[0]], "width": [rgb.shape[1]], "step": [thinning(image)]}
+    return {"galaxy": [galaxy.id], **sizes, "rgb": [rgb.tobytes()]}
 
 
 def _count(caught, said, names):

@@ -2,12 +2,17 @@
 
 import numpy as np
 
-__all__ = ["LARGEST", "thumbnail"]
+__all__ = ["LARGEST", "thinning", "thumbnail"]
 
 LARGEST = 256
 """Larger images are thinned out to at most so many pixels a side."""
 
 _LOW, _HIGH = 1.0, 99.7  # per cent of the pixels' values that become dark and bright
+
+
+def thinning(image) -> int:
+    """Pixels of an image from one pixel of its picture to the next; pixel i of the picture is pixel ``i * thinning(image)``."""
+    return max(1, -(-max(image.data.shape[1:]) // LARGEST))
 
 
 def thumbnail(image):
@@ -32,7 +37,7 @@ def thumbnail(image):
     """
     from .. import bands
 
-    step = max(1, -(-max(image.data.shape[1:]) // LARGEST))
+    step = thinning(image)
     order = np.argsort([bands.get(name).pivot.to_value("Angstrom") for name in image.bands], kind="stable")
     data = image.data[order][:, ::step, ::step]
     mask = image.mask[order][:, ::step, ::step]
