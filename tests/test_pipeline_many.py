@@ -111,11 +111,13 @@ def test_one_that_fails_is_alone_with_it(monkeypatch, stage):
 
 
 def test_an_image_without_a_redshift_fails_before_the_work(monkeypatch):
-    monkeypatch.setattr(plugins, "create", lambda kind, name, **options: Picky(None))
+    picky = Picky(None)
+    monkeypatch.setattr(plugins, "create", lambda kind, name, **options: picky)
     blind = MultiBandImage(data=example_image().data * u.uJy, bands=example_image().bands)
     (result,) = Pipeline(detector="picky", classifier=None, sed="library").run_many([blind])
     assert isinstance(result, StageFailure)
     assert "has no redshift" in str(result.error)
+    assert picky.calls == []
 
 
 def test_a_detector_that_forgets_one_is_asked_one_by_one(monkeypatch):
