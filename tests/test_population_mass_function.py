@@ -124,10 +124,11 @@ def test_the_same_seed_gives_the_same_errors():
     assert (tables[0]["error"] != tables[2]["error"]).any()
 
 
-def test_no_clumps_is_an_empty_table_and_a_warning():
+def test_no_clumps_is_a_function_of_upper_limits_and_a_warning():
     with pytest.warns(NoClumpsWarning, match="no clumps in 3 galaxies"):
         table = mass_function(clumps_of([], np.array([], dtype=int), p_long=[]), galaxies_of(3))
-    assert len(table) == 0
+    assert (table["phi"] == 0).all()
+    np.testing.assert_allclose(table["upper"].value, 1.841 / 3 / 0.25, rtol=1e-3)  # the 1-sigma limit of Poisson's law for nothing
     full = mass_function(clumps_of([1e8], [0], p_long=[0.3]), galaxies_of(3))
     assert table.colnames == full.colnames
     assert [table[name].unit for name in ("low", "phi")] == [full[name].unit for name in ("low", "phi")]
@@ -183,3 +184,9 @@ def test_columns_without_unit_are_asked_for_one():
     with pytest.raises(CatalogError, match="must have no unit"):
         values_of(QTable({"r_norm": [1.0] * u.kpc}), "r_norm")
     assert posterior(QTable({"mass": [1.0] * u.Msun}), [[1.0, 2.0]] * u.Msun).shape == (1, 2)
+
+
+def test_logarithms_of_masses_are_refused():
+    draws = np.array([[7.2, 7.3], [8.0, 8.1]]) * u.Msun
+    with pytest.raises(ValueError, match="at most 8.1 solMass; give masses, not their logarithm"):
+        mass_function(clumps_of([2e7, 1e8], [0, 1]), galaxies_of(2), populations=["all"], draws=draws)

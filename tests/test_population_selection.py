@@ -212,3 +212,16 @@ def test_wrong_arguments_of_draws_say_what_is_meant():
         matched_draw(wide, narrow, columns=[])
     with pytest.raises(CatalogError, match="sample need a column 'sfr'"):
         matched_draw(wide, narrow, columns=["sfr"])
+
+
+@pytest.mark.parametrize("n", [0, -1, 2.5, True])
+def test_a_draw_is_of_a_whole_number_of_galaxies(n):
+    table = QTable({"redshift": [1.0, 1.1]})
+    with pytest.raises(ValueError, match="n must be a whole number of galaxies"):
+        matched_draw(table, table, columns=["redshift"], n=n)
+
+
+def test_an_empty_target_is_named():
+    table = QTable({"redshift": [1.0, 1.1]})
+    with pytest.warns(NoClumpsWarning, match="the target has no galaxy with redshift: nothing was drawn"):
+        assert len(matched_draw(table, QTable({"redshift": [np.nan]}), columns=["redshift"]).table) == 0

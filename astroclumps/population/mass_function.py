@@ -67,7 +67,7 @@ def mass_function(
     Warns
     -----
     NoClumpsWarning
-        There are no clumps: the table has no rows.
+        There are no clumps: all values are 0, with upper limits.
     AstroclumpsWarning
         Clumps have no mass.
 
@@ -93,12 +93,13 @@ def mass_function(
     sample = Sample(clumps, galaxies, threshold=threshold, n_draws=n_bootstrap, seed=seed)
     mass, share = posterior(clumps, draws), completeness_function(completeness)
     middle, dex, n_bins = np.sqrt(edges[:-1] * edges[1:]), np.diff(np.log10(edges)), len(edges) - 1
-    rows = QTable({"population": np.repeat(list(populations), n_bins) if len(clumps) else np.array([], dtype="U3")})
-    n_rows = len(rows) // max(n_bins, 1)
+    rows = QTable({"population": np.repeat(list(populations), n_bins)})
+    n_rows = len(rows) // n_bins
     for name, values in (("low", edges[:-1]), ("high", edges[1:]), ("mass", middle)):
         rows[name] = np.tile(values, n_rows) * u.Msun
     if not len(clumps):
-        warnings.warn(f"no clumps in {sample.n_galaxies} galaxies: the mass function is empty", NoClumpsWarning, stacklevel=2)
+        text = f"no clumps in {sample.n_galaxies} galaxies: the mass function is 0, its upper limits are what galaxies without clumps allow"
+        warnings.warn(text, NoClumpsWarning, stacklevel=2)
     bad = ~(np.isfinite(mass) & (mass > 0)).all(axis=1)
     if bad.any():
         warnings.warn(f"{bad.sum()} of {len(bad)} clumps have no mass and are not counted", AstroclumpsWarning, stacklevel=2)
@@ -110,8 +111,8 @@ def mass_function(
     counted = np.append(at_edges.min(axis=0) >= min_completeness, False) if completeness is not None else np.ones(n_bins + 1, dtype=bool)
     gain = np.where(inside & counted[bin_of], 1 / np.maximum(share(mass), 1e-300), 0.0)
     per = 1 / (max(sample.n_galaxies, 1) * dex)
-    blocks = [_block(sample, name, bin_of, inside, gain, n_bins) for name in (populations if len(clumps) else ())]
-    columns = [np.concatenate(parts) for parts in zip(*blocks, strict=True)] if blocks else [np.zeros(0)] * 5
+    blocks = [_block(sample, name, bin_of, inside, gain, n_bins) for name in populations]
+    columns = [np.concatenate(parts) for parts in zip(*blocks, strict=True)]
     n, total, low, high, error = columns
     rows["n"], rows["completeness"] = n, np.tile(at_edges[1], n_rows)
     typical = np.tile(1 / np.maximum(at_edges[1], 1e-300), n_rows)  # an empty bin's limit is that of clumps of its middle

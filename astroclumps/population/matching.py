@@ -82,6 +82,8 @@ def matched_draw(sample, target, *, columns=MATCH_COLUMNS, n=None, n_neighbours=
     >>> len(draw.table), bool((draw.test["p_value"] > 0.05).all())
     (200, True)
     """
+    if n is not None and (isinstance(n, bool) or int(n) != n or n < 1):
+        raise ValueError(f"n must be a whole number of galaxies, 1 or more, or None for as many as the target has, got {n!r}")
     if n_neighbours < 1 or not max_distance > 0:
         raise ValueError(f"n_neighbours must be 1 or more and max_distance positive, got {n_neighbours} and {max_distance}")
     points, wanted = _coordinates(sample, target, columns)
@@ -94,7 +96,11 @@ def matched_draw(sample, target, *, columns=MATCH_COLUMNS, n=None, n_neighbours=
         rows, partners = _draw(points[usable] / scale, wanted[known] / scale, n, n_neighbours, max_distance, np.random.default_rng(seed))
         rows, partners = usable[rows], known[partners]
     if not len(rows):
-        warnings.warn("no galaxies of the sample lie near those of the target: nothing was drawn", NoClumpsWarning, stacklevel=2)
+        why = "no galaxies of the sample lie near those of the target"
+        for name, good in (("target", known), ("sample", usable)):
+            if not len(good):
+                why = f"the {name} has no galaxy with {', '.join(columns)}"
+        warnings.warn(f"{why}: nothing was drawn", NoClumpsWarning, stacklevel=2)
     elif len(rows) < n:
         text = f"{n - len(rows)} of {n} draws found no free galaxy within {max_distance:g} standard deviations"
         warnings.warn(f"{text}; the match lacks them", AstroclumpsWarning, stacklevel=2)

@@ -19,6 +19,8 @@ __all__ = ["POPULATIONS", "P_0", "Replica", "Sample", "parents_of", "posterior",
 P_0 = 0.5
 """Probability from which on a clump counts as long-lived (G21 4.2)."""
 
+_LIGHTEST = 100.0  # Msun: draws that all lie below are logarithms
+
 _NOT_NEGATIVE = ("r_norm", "age")
 
 POPULATIONS = ("all", "LLC", "SLC")
@@ -273,7 +275,7 @@ def posterior(clumps, draws, *, name="mass", unit=u.Msun):
     Raises
     ------
     TypeError, ValueError
-        Draws without unit, or for another number of clumps.
+        Draws without unit, for another number of clumps, or of the logarithm.
 
     Examples
     --------
@@ -289,7 +291,11 @@ def posterior(clumps, draws, *, name="mass", unit=u.Msun):
         raise TypeError(f"draws of {name} must be a Quantity in {unit}, got {draws!r}")
     if draws.ndim != 2 or len(draws) != len(clumps) or draws.shape[1] < 1:
         raise ValueError(f"draws must have the shape ({len(clumps)}, n_draws), a row for each clump; got {draws.shape}")
-    return bare(draws, unit)
+    values = bare(draws, unit)
+    if unit == u.Msun and values.size and np.nanmax(values, initial=-np.inf) < _LIGHTEST:
+        top = np.nanmax(values, initial=-np.inf)
+        raise ValueError(f"draws of {name} are at most {top:.3g} {unit}; give masses, not their logarithm")
+    return values
 
 
 def _long(clumps, threshold):
