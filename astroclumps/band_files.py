@@ -2,13 +2,17 @@
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from glob import glob
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from . import bands as _bands
 from .exceptions import ImageError
 from .fits_io import image_hdu, open_fits
+
+if TYPE_CHECKING:
+    from astroclumps.bands import Band
 
 __all__ = ["image_files", "short", "weight_files"]
 
@@ -18,7 +22,7 @@ _SCIENCE = re.compile(r"(?i)(?<=[_.-])(sci|drz|drc)(?=[_.-])")
 _FILTER = re.compile(r"(?i)(?<![a-z0-9])f\d{3,4}(?:w2|lp|[wmn])(?![a-z0-9])")
 
 
-def image_files(path, *, bands=None) -> dict[str, Path]:
+def image_files(path: Any, *, bands: "Sequence[str | Band] | None" = None) -> dict[str, Path]:
     """Find the image file of each band.
 
     Parameters
@@ -45,7 +49,7 @@ def image_files(path, *, bands=None) -> dict[str, Path]:
     return found
 
 
-def weight_files(weights, files) -> dict:
+def weight_files(weights: Any, files: Any) -> dict:
     """Find the weight file of each band.
 
     Parameters
@@ -78,7 +82,7 @@ def weight_files(weights, files) -> dict:
     return {band: given[band] for band in names}
 
 
-def short(path) -> str:
+def short(path: str | os.PathLike) -> str:
     """What the caller named, for messages."""
     if isinstance(path, (str, os.PathLike)):
         return str(path)

@@ -6,6 +6,7 @@ Shared by `astroclumps.io.read_bands` and the mosaics of surveys.
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import astropy.units as u
 import numpy as np
@@ -50,7 +51,7 @@ class Calibration:
     pixel_scale: u.Quantity
 
 
-def check_angle(name, value) -> None:
+def check_angle(name: Any, value: Any) -> None:
     """TypeError where a value is no angle, ValueError where it is not one positive number."""
     if not isinstance(value, u.Quantity) or not value.unit.is_equivalent(u.arcsec):
         raise TypeError(f"{name} must be an angle such as 0.06 * u.arcsec, got {value!r}")
@@ -58,7 +59,7 @@ def check_angle(name, value) -> None:
         raise ValueError(f"{name} must be one positive angle, got {value}")
 
 
-def per_band(value, names, what) -> dict:
+def per_band(value: Any, names: Any, what: Any) -> dict:
     """A value or None by band, from one for all, a mapping, or a sequence in the order of the bands."""
     if value is None:
         return dict.fromkeys(names)
@@ -72,7 +73,7 @@ def per_band(value, names, what) -> dict:
     return dict(zip(names, value, strict=True))
 
 
-def native_scale(file, header, wcs, band, stated: Calibration, assumed: list):
+def native_scale(file: Any, header: Any, wcs: Any, band: Any, stated: Calibration, assumed: list) -> Any:
     """Side of a pixel of a file: as stated, by its WCS or header, else that of the result, noted in ``assumed``."""
     given = stated.native.get(band)
     if given is not None:
@@ -91,7 +92,7 @@ def native_scale(file, header, wcs, band, stated: Calibration, assumed: list):
     return stated.pixel_scale
 
 
-def block_size(file, native, pixel_scale) -> int:
+def block_size(file: Any, native: Any, pixel_scale: Any) -> int:
     """Pixels of the file on a side of a pixel of the result; `ImageError` if that is no whole number."""
     ratio = (pixel_scale / native).to_value(u.dimensionless_unscaled)
     factor = round(ratio)
@@ -103,7 +104,7 @@ def block_size(file, native, pixel_scale) -> int:
     return factor
 
 
-def ujy_of_one(file, header, band, native, stated: Calibration, assumed: list) -> float:
+def ujy_of_one(file: Any, header: Any, band: Any, native: Any, stated: Calibration, assumed: list) -> float:
     """uJy per pixel for a pixel value of 1; an assumed zeropoint is noted in ``assumed``."""
     unit = stated.unit if stated.unit is not None else header_unit(header, path=file, default=u.electron / u.s)
     value = u.Quantity(1 * unit)
@@ -125,7 +126,7 @@ def ujy_of_one(file, header, band, native, stated: Calibration, assumed: list) -
     return value.value * 10 ** (-0.4 * (zeropoint - AB_UJY))
 
 
-def block_sum(array, factor):
+def block_sum(array: Any, factor: Any) -> Any:
     """Sums over blocks of ``factor`` x ``factor`` pixels."""
     if factor == 1:
         return array
@@ -134,7 +135,7 @@ def block_sum(array, factor):
         return array.reshape(ny // factor, factor, nx // factor, factor).sum(axis=(1, 3))
 
 
-def blocks_wcs(file, wcs, factor, where):
+def blocks_wcs(file: Any, wcs: Any, factor: Any, where: Any) -> Any:
     """WCS after the cut-out and the rebinning: the centre of the first new pixel is that of its block."""
     wcs = wcs[where]
     if factor == 1:

@@ -3,8 +3,10 @@
 `astroclumps.io.read_bands` is what users call.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import astropy.units as u
 import numpy as np
@@ -17,6 +19,9 @@ from .cube_io import build, sigma_of, warn_assumed
 from .exceptions import ImageError
 from .fits_io import celestial_wcs, image_hdu, open_fits, pixels
 from .image import DEFAULT_PIXEL_SCALE, MultiBandImage, box
+
+if TYPE_CHECKING:
+    from astroclumps.bands import Band
 
 __all__ = ["read_bands"]
 
@@ -32,19 +37,19 @@ class _Plane:
 
 
 def read_bands(
-    path,
+    path: Any,
     *,
-    weights=None,
-    bands=None,
-    unit=None,
-    zeropoint=None,
-    native_scale=None,
+    weights: Any = None,
+    bands: "Sequence[str | Band] | None" = None,
+    unit: Any = None,
+    zeropoint: Any = None,
+    native_scale: Any = None,
     pixel_scale: u.Quantity[u.arcsec] = DEFAULT_PIXEL_SCALE,
     x: float | None = None,
     y: float | None = None,
-    size=None,
+    size: Any = None,
     redshift: float | None = None,
-    psf=None,
+    psf: Any = None,
     name: str | None = None,
 ) -> MultiBandImage:
     """Read one FITS file a band, rebin finer pixels by summing flux, and stack them.

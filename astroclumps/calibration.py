@@ -1,6 +1,8 @@
 """From what a pixel holds to uJy: units, AB zeropoints, and what FITS headers say about both."""
 
-from collections.abc import Mapping
+import os
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import astropy.units as u
 import numpy as np
@@ -8,6 +10,9 @@ from astropy.nddata import NDUncertainty, StdDevUncertainty
 
 from . import bands as _bands
 from .exceptions import ImageError
+
+if TYPE_CHECKING:
+    from astropy.io import fits
 
 __all__ = ["AB_UJY", "header_number", "header_unit", "header_zeropoint", "sigma", "ujy_factors", "zeropoints"]
 
@@ -24,7 +29,7 @@ _FLUX_NAMES = {"ujy": u.uJy, "njy": u.nJy, "jy": u.Jy, "microjy": u.uJy, "microj
 _ZEROPOINT_KEYS = ("ABZP", "ZPAB", "ZEROPT", "ABMAGZP", "ZPT_AB", "MAGZERO", "MAGZPT", "ZP")
 
 
-def ujy_factors(unit, bands, zeropoint, pixel_scale):
+def ujy_factors(unit: Any, bands: Sequence[str], zeropoint: Any, pixel_scale: u.Quantity | None) -> np.ndarray:
     """Factors that turn pixel values into uJy per pixel.
 
     Parameters
@@ -68,7 +73,7 @@ def ujy_factors(unit, bands, zeropoint, pixel_scale):
     )
 
 
-def zeropoints(zeropoint, bands) -> np.ndarray:
+def zeropoints(zeropoint: Any, bands: Any) -> np.ndarray:
     """AB zeropoints of bands as an array, from a number, a sequence, a mapping by band, or None for the bands' own."""
     if zeropoint is None:
         own = {band: _bands.get(band).zeropoint for band in bands}
@@ -92,7 +97,7 @@ def zeropoints(zeropoint, bands) -> np.ndarray:
     return values
 
 
-def sigma(uncertainty, data, factor) -> np.ndarray:
+def sigma(uncertainty: Any, data: u.Quantity, factor: np.ndarray) -> np.ndarray:
     """Standard deviations in uJy per pixel.
 
     Parameters
@@ -122,7 +127,7 @@ def sigma(uncertainty, data, factor) -> np.ndarray:
     raise ValueError(f"uncertainty has the unit {uncertainty.unit}; it must be that of data, {data.unit}, or a flux density such as uJy")
 
 
-def header_unit(header, *, path, default=None) -> "u.Quantity | None":
+def header_unit(header: "fits.Header", *, path: str | os.PathLike, default: Any = None) -> "u.Quantity | None":
     """What a pixel value of 1 means by ``BUNIT``.
 
     Parameters
@@ -171,7 +176,7 @@ def header_unit(header, *, path, default=None) -> "u.Quantity | None":
     return scaled
 
 
-def header_zeropoint(header, *, path) -> "float | None":
+def header_zeropoint(header: "fits.Header", *, path: str | os.PathLike) -> "float | None":
     """AB magnitude of a count rate of 1, from a header.
 
     Parameters
@@ -207,7 +212,7 @@ def header_zeropoint(header, *, path) -> "float | None":
     return None
 
 
-def header_number(header, key, path):
+def header_number(header: Any, key: Any, path: str | os.PathLike) -> Any:
     """A finite number from a header, also where it is written as text; None if the key is not there."""
     value = header.get(key)
     if value is None or not str(value).strip():

@@ -4,7 +4,9 @@ Everything here is also reached through `astroclumps.catalog`.
 """
 
 import json
+import os
 from pathlib import Path
+from typing import Any
 
 import astropy.units as u
 import numpy as np
@@ -21,7 +23,7 @@ _META = "meta."  # names of the VOTable INFO elements that carry the table's met
 _COLOURS = {"LLC": "red", "SLC": "deepskyblue", "": "lime"}
 
 
-def write(table: QTable, path, overwrite: bool = False) -> None:
+def write(table: QTable, path: str | os.PathLike, overwrite: bool = False) -> None:
     """Write a clump table; the suffix decides the format.
 
     Parameters
@@ -52,7 +54,7 @@ def write(table: QTable, path, overwrite: bool = False) -> None:
     write_whole(path, lambda partial: writer(table, partial))
 
 
-def read(path) -> QTable:
+def read(path: str | os.PathLike) -> QTable:
     """Read a clump table that `write` wrote.
 
     Parameters
@@ -82,7 +84,9 @@ def read(path) -> QTable:
     return _restore(table)
 
 
-def to_regions(table: QTable, *, radius: u.Quantity = 4 * u.pix, frame: str = "pixel", pixel_scale: u.Quantity[u.arcsec] | None = None):
+def to_regions(
+    table: QTable, *, radius: u.Quantity = 4 * u.pix, frame: str = "pixel", pixel_scale: u.Quantity[u.arcsec] | None = None
+) -> Any:
     """Make circles around the clumps for DS9 and other viewers.
 
     Parameters

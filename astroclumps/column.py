@@ -1,6 +1,7 @@
 """One column of the schema of clump tables; reached through `astroclumps.catalog`."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import astropy.units as u
 
@@ -36,7 +37,7 @@ class Column:
     ucd: str
     stage: str
 
-    def for_band(self, band) -> "Column":
+    def for_band(self, band: Any) -> "Column":
         """The column for one band, from a template such as ``flux_{band}``."""
         band = _bands.get(band)
         ucd = self.ucd.format(em=_spectral_range(band)) if "{em}" in self.ucd else self.ucd

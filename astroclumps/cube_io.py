@@ -3,8 +3,10 @@
 Everything here is also reached through `astroclumps.io`.
 """
 
-from collections.abc import Iterable
+import os
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import astropy.units as u
 import numpy as np
@@ -16,12 +18,22 @@ from .fits_io import celestial_wcs, image_hdu, metadata_hdu, open_fits, pixels, 
 from .image import MultiBandImage
 from .whole_files import write_whole
 
+if TYPE_CHECKING:
+    from astroclumps.bands import Band
+
 __all__ = ["read_cube", "read_folklore", "write_cube"]
 
 _OWN = "ASTROCLUMPS CUBE 1"
 
 
-def read_cube(path, *, bands=None, redshift: float | None = None, psf=None, name: str | None = None) -> MultiBandImage:
+def read_cube(
+    path: str | os.PathLike,
+    *,
+    bands: "Sequence[str | Band] | None" = None,
+    redshift: float | None = None,
+    psf: Any = None,
+    name: str | None = None,
+) -> MultiBandImage:
     """Read a cube (band, y, x) with the bands in its header.
 
     Parameters
@@ -94,7 +106,15 @@ def read_cube(path, *, bands=None, redshift: float | None = None, psf=None, name
 
 
 def read_folklore(
-    path, *, unit=None, zeropoint=None, bands=None, pixel_scale=None, redshift: float | None = None, psf=None, name: str | None = None
+    path: str | os.PathLike,
+    *,
+    unit: Any = None,
+    zeropoint: Any = None,
+    bands: "Sequence[str | Band] | None" = None,
+    pixel_scale: Any = None,
+    redshift: float | None = None,
+    psf: Any = None,
+    name: str | None = None,
 ) -> MultiBandImage:
     """Read a cube (filter, y, x) whose header names the filter of plane n as ``FILTERn``, n = 1, 2, ..., as FOLKLORE and lightstack do.
 
@@ -164,7 +184,7 @@ def read_folklore(
     return build(path, **options)
 
 
-def write_cube(image: MultiBandImage, path, *, overwrite: bool = False) -> None:
+def write_cube(image: MultiBandImage, path: str | os.PathLike, *, overwrite: bool = False) -> None:
     """Write an image so that `read_cube` gives back the same numbers.
 
     Parameters

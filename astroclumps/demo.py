@@ -5,6 +5,7 @@ it (bright, clumpy, both classes, HST's own point-spread functions, redshift 1.5
 program does and is no measure of how well: such galaxies are easier than most. The model cards hold the held-out scores.
 """
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -59,7 +60,7 @@ def demo_truth() -> QTable:
         return QTable(QTable.read(hdus["TRUTH"], character_as_bytes=False), copy=True)
 
 
-def write_demo(path, *, seed: int = _SEED, index: int = _INDEX) -> Path:
+def write_demo(path: str | os.PathLike, *, seed: int = _SEED, index: int = _INDEX) -> Path:
     """Make the file of the synthetic galaxy anew.
 
     Parameters

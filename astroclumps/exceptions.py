@@ -3,6 +3,8 @@
 Wrong arguments raise `ValueError` or `TypeError`; the classes here say which part of the outside world was at fault.
 """
 
+from typing import Any
+
 from astropy.utils.exceptions import AstropyUserWarning
 
 __all__ = [
@@ -44,7 +46,7 @@ class ImageError(ValueError):
 class SnapshotError(ValueError):
     """A file of a simulation cannot be read, or elements of a snapshot lack something or hold what cannot be."""
 
-    def __init__(self, message, *, column=None):
+    def __init__(self, message: Any, *, column: Any = None):
         super().__init__(message)
         self.column = column  # name of the column at fault, where it is one
 

@@ -1,8 +1,14 @@
 """What figures of clumps share: classes with their colours and lines, and a canvas without a window."""
 
+import os
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 
 from .plotting import CLASS_COLOURS
+
+if TYPE_CHECKING:
+    from astropy.table import QTable
 
 __all__ = ["CLASS_STYLES", "classes", "figure_class", "log_axis", "save"]
 
@@ -17,7 +23,7 @@ CLASS_STYLES = {
 """Name, colour on dark, colour on white, line and symbol of each class; lines and symbols tell them apart without colours."""
 
 
-def classes(clumps) -> np.ndarray:
+def classes(clumps: "QTable") -> np.ndarray:
     """Class of each clump: ``'bulge'`` or ``'ex situ'`` by origin, else its longevity.
 
     Parameters
@@ -45,7 +51,7 @@ def classes(clumps) -> np.ndarray:
     return np.where(np.isin(origin, ("bulge", "ex situ")), origin, longevity)
 
 
-def figure_class(who: str):
+def figure_class(who: str) -> Any:
     """A function that makes a figure on a canvas without a window; an ImportError that names who needs matplotlib."""
     try:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -61,7 +67,7 @@ def figure_class(who: str):
     return make
 
 
-def log_axis(axes) -> None:
+def log_axis(axes: Any) -> None:
     """A logarithmic horizontal axis whose numbers do not run into each other: powers of ten, and 2 and 5 within less than two decades."""
     from matplotlib.ticker import LogLocator, NullFormatter
 
@@ -72,6 +78,6 @@ def log_axis(axes) -> None:
     axes.xaxis.set_minor_formatter(NullFormatter())
 
 
-def save(figure, path) -> None:
+def save(figure: Any, path: str | os.PathLike) -> None:
     """Write a figure; the same figure gives the same bytes."""
     figure.savefig(path, metadata={".png": {"Software": None}, ".pdf": {"CreationDate": None}}.get(path.suffix.lower()))

@@ -1,6 +1,7 @@
 """Flag bits of clump tables; also reached through `astroclumps.catalog`."""
 
 import enum
+from typing import Any
 
 import numpy as np
 
@@ -53,7 +54,7 @@ class Flag3D(enum.IntFlag):
     """Fewer than that number of elements of the ``component`` that stands out; disc stars that lie there by chance make up the rest."""
 
 
-def decode_flags(value, *, flags: type[enum.IntFlag] = Flag) -> "tuple[str, ...] | list[tuple[str, ...]]":
+def decode_flags(value: Any, *, flags: type[enum.IntFlag] = Flag) -> "tuple[str, ...] | list[tuple[str, ...]]":
     """Names of the bits in a flag value.
 
     Parameters

@@ -1,8 +1,12 @@
 """Absorption by the intergalactic medium: the analytic model of Inoue et al. (2014)."""
 
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
 
 __all__ = ["transmission"]
 
@@ -55,7 +59,7 @@ def _damped_continuum(x, z1):
     return np.where(x < 3.0, 0.634 + common - 0.135 * x**2.0 - 0.291 * x**-0.3, common - 2.92e-2 * x**3.0)
 
 
-def transmission(wavelength, redshift):
+def transmission(wavelength: "ArrayLike", redshift: float) -> np.ndarray:
     """Mean transmission of the intergalactic medium (Inoue et al. 2014, section 4).
 
     The sum of the Lyman series and the Lyman continuum of the forest and of damped systems. The coefficients of the

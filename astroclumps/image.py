@@ -3,8 +3,10 @@
 `MultiBandImage` is what detectors, classifiers and photometry take. Whatever unit goes in, pixels are flux densities in uJy inside.
 """
 
+import os
 from collections.abc import Iterable, Mapping
 from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 import astropy.units as u
 import numpy as np
@@ -12,6 +14,10 @@ from astropy.nddata import NDData, NDUncertainty, StdDevUncertainty
 
 from . import bands as _bands
 from . import calibration, point_spread
+
+if TYPE_CHECKING:
+    from astropy.wcs import WCS
+    from numpy.typing import ArrayLike
 
 __all__ = ["DEFAULT_PIXEL_SCALE", "MultiBandImage"]
 
@@ -83,11 +89,11 @@ class MultiBandImage(NDData):
         bands: "Iterable[str | _bands.Band]",
         uncertainty: "NDUncertainty | u.Quantity | None" = None,
         mask: "np.ndarray | None" = None,
-        wcs=None,
+        wcs: "WCS | None" = None,
         pixel_scale: u.Quantity[u.arcsec] | None = None,
         psf: np.ndarray | u.Quantity[u.arcsec] | None = None,
         redshift: float | None = None,
-        zeropoint=None,
+        zeropoint: Any = None,
         name: str = "image",
         meta: Mapping | None = None,
     ):
@@ -200,7 +206,7 @@ class MultiBandImage(NDData):
             raise ValueError(f"select needs at least one band; the image has bands {', '.join(self.bands)}")
         return self._part(index, slice(None), slice(None))
 
-    def cutout(self, x: float, y: float, size) -> "MultiBandImage":
+    def cutout(self, x: float, y: float, size: Any) -> "MultiBandImage":
         """Cut out a part around a position; it must lie inside the image.
 
         Parameters
@@ -245,7 +251,7 @@ class MultiBandImage(NDData):
 
         return rebin(self, factor)
 
-    def sky(self, x, y):
+    def sky(self, x: "ArrayLike", y: "ArrayLike") -> Any:
         """Sky position of pixels.
 
         Parameters
@@ -264,7 +270,7 @@ class MultiBandImage(NDData):
         return self.wcs.pixel_to_world(x, y).icrs
 
     @classmethod
-    def read(cls, path, *, format: str | None = None, **options) -> "MultiBandImage":
+    def read(cls, path: Any, *, format: str | None = None, **options: Any) -> "MultiBandImage":
         """Read an image from FITS; see `astroclumps.io.read`.
 
         Parameters
@@ -284,7 +290,7 @@ class MultiBandImage(NDData):
 
         return io.read(path, format=format, **options)
 
-    def write(self, path, *, overwrite: bool = False) -> None:
+    def write(self, path: str | os.PathLike, *, overwrite: bool = False) -> None:
         """Write the image as a FITS cube that `read` gives back; see `astroclumps.io.write_cube`.
 
         Parameters

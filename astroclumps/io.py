@@ -7,6 +7,7 @@ Built in are ``cube`` (`read_cube`), ``folklore`` (`read_folklore`) and ``bands`
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from .band_io import read_bands
 from .cube_io import read_cube, read_folklore, write_cube
@@ -17,7 +18,7 @@ from .image import MultiBandImage
 __all__ = ["detect_format", "read", "read_bands", "read_cube", "read_folklore", "write_cube"]
 
 
-def read(path, *, format: str | None = None, **options) -> MultiBandImage:
+def read(path: Any, *, format: str | None = None, **options: Any) -> MultiBandImage:
     """Read an image.
 
     Parameters
@@ -49,7 +50,7 @@ def read(path, *, format: str | None = None, **options) -> MultiBandImage:
     return image
 
 
-def detect_format(path) -> str:
+def detect_format(path: Any) -> str:
     """Name the built-in reader that fits a path, by content.
 
     Parameters

@@ -2,7 +2,9 @@
 
 import math
 import warnings
+from collections.abc import Callable
 from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 import astropy.units as u
 import numpy as np
@@ -11,12 +13,15 @@ from . import weights as _weights
 from .config import conf
 from .exceptions import AstroclumpsWarning
 
+if TYPE_CHECKING:
+    from astroclumps.image import MultiBandImage
+
 __all__ = ["import_torch", "load_network", "select_planes", "threads"]
 
 _NEEDED = {"unet": ("pixel_scale", "threshold"), "cnn": ("pixel_scale",)}  # beyond what every card holds
 
 
-def import_torch(who):
+def import_torch(who: Any) -> Any:
     """The torch module, or an ImportError with the sentence that says what to install."""
     try:
         import torch
@@ -25,7 +30,7 @@ def import_torch(who):
     return torch
 
 
-def load_network(build, spec, *, kind, device):
+def load_network(build: Callable, spec: str, *, kind: str, device: str | None) -> Any:
     """Network with its weights, in evaluation mode.
 
     Parameters
@@ -122,7 +127,7 @@ def _check_answer(network, card, spec):
 
 
 @contextmanager
-def threads():
+def threads() -> Any:
     """Let torch use ``conf.n_jobs`` threads (0: as many as it likes) inside the block."""
     import torch
 
@@ -135,7 +140,7 @@ def threads():
         torch.set_num_threads(before)
 
 
-def select_planes(image, card, *, who):
+def select_planes(image: "MultiBandImage", card: dict, *, who: str) -> tuple[np.ndarray, np.ndarray]:
     """Planes of an image in the order of a network's bands.
 
     Parameters

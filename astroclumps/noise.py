@@ -1,13 +1,18 @@
 """Sky noise measured from an image: its rms and its correlation between neighbouring pixels."""
 
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
 
 __all__ = ["sky_correlation", "sky_pixels", "sky_rms"]
 
 _MAD_TO_SIGMA = 1.4826  # for a normal distribution
 
 
-def sky_pixels(cube, mask=None, *, box=15, fraction=0.25):
+def sky_pixels(cube: "ArrayLike", mask: "ArrayLike | None" = None, *, box: int = 15, fraction: float = 0.25) -> np.ndarray:
     """Pixels of the faintest quarter of an image, where the sky can be measured.
 
     All bands, each divided by its own scatter, are stacked and smoothed with a boxcar; the quarter of the good pixels
@@ -62,7 +67,7 @@ def sky_pixels(cube, mask=None, *, box=15, fraction=0.25):
     return any_good & (smooth <= np.quantile(smooth[any_good], fraction))
 
 
-def sky_rms(cube, mask=None):
+def sky_rms(cube: "ArrayLike", mask: "ArrayLike | None" = None) -> np.ndarray:
     """Rms of the sky in each band, robust against a galaxy that fills part of the image.
 
     Parameters
@@ -111,7 +116,7 @@ def sky_rms(cube, mask=None):
     return rms
 
 
-def sky_correlation(cube, mask=None):
+def sky_correlation(cube: Any, mask: Any = None) -> np.ndarray:
     """Correlation of horizontally and vertically neighbouring sky pixels in each band.
 
     Parameters

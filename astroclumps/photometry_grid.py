@@ -4,14 +4,18 @@ The physics and the two ways of sampling a spectrum are described at the top of 
 """
 
 from collections import OrderedDict
+from collections.abc import Sequence
 from functools import lru_cache
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import astropy.units as u
 import numpy as np
 
 from . import attenuation, igm, stellar_grid
 from . import bands as _bands
+
+if TYPE_CHECKING:
+    from astroclumps.bands import Band
 
 __all__ = [
     "A_V_MAX",
@@ -60,7 +64,7 @@ class PhotometryGrid(NamedTuple):
     surviving: np.ndarray
     sampling: str
 
-    def fluxes(self, age, tau, metallicity, a_v):
+    def fluxes(self, age: Any, tau: Any, metallicity: Any, a_v: Any) -> Any:
         """Fluxes (n, n_band) in uJy per solar mass formed; age and tau in Gyr (tau inf: constant), Z in solar units, A_V in mag."""
         from .star_formation import fluxes
 
@@ -68,14 +72,14 @@ class PhotometryGrid(NamedTuple):
             age = stellar_grid.stepped_age(age)
         return fluxes(self.table, _A_V_NODES, self.reddening, self.edges, stellar_grid.METALLICITIES, age, tau, metallicity, a_v)
 
-    def populations(self, a_v):
+    def populations(self, a_v: Any) -> Any:
         """Fluxes (7, n_age, n_band) of the simple populations behind one A_V, in uJy per solar mass formed."""
         others = [_A_V_NODES[np.arange(len(_A_V_NODES)) != j] for j in range(len(_A_V_NODES))]
         weights = np.array([np.prod((a_v - other) / (node - other)) for node, other in zip(_A_V_NODES, others, strict=True)])
         nodes = self.table.reshape(*self.table.shape[:2], len(_A_V_NODES), -1)
         return np.einsum("j,zajb->zab", weights, nodes) * 10 ** (-0.4 * self.reddening * a_v)
 
-    def derived(self, age, tau, metallicity):
+    def derived(self, age: Any, tau: Any, metallicity: Any) -> Any:
         """Surviving fraction, mass-weighted age in Gyr and SFR(100 Myr) in 1/yr per solar mass formed, (n, 3)."""
         from .star_formation import derived
 
@@ -83,12 +87,12 @@ class PhotometryGrid(NamedTuple):
 
 
 @lru_cache(maxsize=1024)
-def age_of_universe(redshift):
+def age_of_universe(redshift: Any) -> Any:
     """Age of the Universe at a redshift in Gyr (H0 = 70 km/s/Mpc, Omega_m = 0.3), a float."""
     return float(stellar_grid.cosmology().age(redshift).value)
 
 
-def check_redshift(redshift):
+def check_redshift(redshift: Any) -> Any:
     """The redshift as a float, or a ValueError that says what it must be: a positive number up to 15."""
     value = float(u.Quantity(redshift, u.dimensionless_unscaled).value)
     if not 0 < value <= _Z_MAX:
@@ -171,7 +175,7 @@ def _igm(wavelength, redshift, sampling):
     return through
 
 
-def dilution(redshift):
+def dilution(redshift: Any) -> Any:
     """Factor from solar luminosities per Angstrom in the rest frame to erg/s/cm2/Angstrom in the observed frame."""
     distance = stellar_grid.cosmology().luminosity_distance(redshift).value * _CM_PER_MPC
     return _L_SUN / (4 * np.pi * distance**2 * (1 + redshift))
@@ -215,7 +219,7 @@ def _check(bands, redshift, sampling):
     return _bands.names(bands), check_redshift(redshift)
 
 
-def photometry_grid(bands, redshift, *, sampling="bagpipes") -> PhotometryGrid:
+def photometry_grid(bands: "Sequence[str | Band]", redshift: float, *, sampling: str = "bagpipes") -> PhotometryGrid:
     """Fluxes of all simple populations in the bands at exactly this redshift (about 3 ms).
 
     Parameters
@@ -255,7 +259,7 @@ class _Nodes:
 _nodes = _Nodes()
 
 
-def interpolated_grid(bands, redshift, *, sampling="bagpipes") -> PhotometryGrid:
+def interpolated_grid(bands: Any, redshift: Any, *, sampling: Any = "bagpipes") -> PhotometryGrid:
     """The same as `photometry_grid`, between redshift nodes 0.25% of (1 + z) apart: for many galaxies at random redshifts.
 
     A node costs about 3 ms once a process; then a call takes 0.1 ms. Within 0.1% of `photometry_grid` (tested to 0.2% for
@@ -279,7 +283,7 @@ def interpolated_grid(bands, redshift, *, sampling="bagpipes") -> PhotometryGrid
     return _finish(names, redshift, low * (1 - part) + high * part, k_low * (1 - part) + k_high * part, sampling)
 
 
-def observed_spectrum(redshift, age, tau, metallicity, a_v):
+def observed_spectrum(redshift: float, age: float, tau: float, metallicity: float, a_v: float) -> tuple[np.ndarray, np.ndarray]:
     """Observed wavelength (Angstrom) and flux density (uJy per solar mass formed) of one history at the grid's full resolution.
 
     Parameters

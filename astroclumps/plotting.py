@@ -1,5 +1,6 @@
 """Figures of one galaxy: colour image, detector's map, clumps by class, spectral energy distributions."""
 
+import os
 from pathlib import Path
 
 import astropy.units as u
@@ -90,7 +91,7 @@ def colour_image(image: MultiBandImage, *, softening: float = 12.0) -> np.ndarra
     return np.moveaxis(np.clip(rgb, 0, 1), 0, -1)
 
 
-def quicklook(result: PipelineResult, path, *, sed=None, redshift_note: str = "") -> Path:
+def quicklook(result: PipelineResult, path: str | os.PathLike, *, sed: object = None, redshift_note: str = "") -> Path:
     """Write a figure of what a pipeline found in an image.
 
     Above: the colour image, the clumps in it numbered and coloured by class, the detector's map. Below: the spectral energy

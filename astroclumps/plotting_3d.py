@@ -1,6 +1,8 @@
 """Figures of clumps in simulations: maps with the clumps circled by class; what becomes of them in time is drawn by `plot_tracks`."""
 
+import os
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import astropy.units as u
 import numpy as np
@@ -9,6 +11,9 @@ from .figures import CLASS_STYLES, classes, figure_class, save
 from .plotting import _number_places
 from .plotting_tracks import plot_tracks
 from .simulation.projection import Projection, project
+
+if TYPE_CHECKING:
+    from astropy.table import QTable
 
 __all__ = ["CLASS_STYLES", "classes", "plot_clumps_3d", "plot_tracks"]
 
@@ -22,7 +27,9 @@ _ABOVE, _BELOW = 0.722, 1.128  # inches above and below the maps
 _MAPS = {"cold": ("cold gas", r"$\Sigma_{\rm cold}$"), "stars": ("stars", r"$\Sigma_{\rm stars}$")}
 
 
-def plot_clumps_3d(snapshot, clumps, path, *, half_width: u.Quantity | None = None, n_numbers: int = 10, note: str = "") -> Path:
+def plot_clumps_3d(
+    snapshot: Any, clumps: "QTable", path: str | os.PathLike, *, half_width: u.Quantity | None = None, n_numbers: int = 10, note: str = ""
+) -> Path:
     """Maps of cold gas and stars, face-on and edge-on, with the clumps circled by class (after G21 Fig. 3).
 
     A dotted line is the disc's outline, R_d and H_d to both sides; a dashed one that of the cylinder that is searched for clumps. Of a

@@ -1,10 +1,15 @@
 """Figures of how well long-lived clumps are told from short-lived ones, and by what."""
 
+import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from .figures import CLASS_STYLES, figure_class, log_axis, save
+
+if TYPE_CHECKING:
+    from astropy.table import QTable
 
 __all__ = ["plot_band_use", "plot_classifier", "plot_p_long"]
 
@@ -20,7 +25,15 @@ def _column(table, name):
     return np.asarray(table[name], dtype=float)
 
 
-def plot_classifier(roc, precision_recall, path, *, reliability=None, scrambled=None, title: str = "") -> Path:
+def plot_classifier(
+    roc: "QTable",
+    precision_recall: "QTable",
+    path: str | os.PathLike,
+    *,
+    reliability: "QTable | None" = None,
+    scrambled: tuple[float, ...] | None = None,
+    title: str = "",
+) -> Path:
     """ROC and precision against recall, in the natural mix and in balanced draws (after G21 Fig. 9), and the calibration.
 
     Parameters
@@ -68,7 +81,7 @@ def plot_classifier(roc, precision_recall, path, *, reliability=None, scrambled=
     return Path(path)
 
 
-def plot_p_long(p_long_by, kinds, path, *, title: str = "") -> Path:
+def plot_p_long(p_long_by: "QTable", kinds: "QTable", path: str | os.PathLike, *, title: str = "") -> Path:
     """What the classifier says of both classes against mass, magnitude and signal-to-noise, and of each kind of detection.
 
     Parameters
@@ -118,7 +131,7 @@ def plot_p_long(p_long_by, kinds, path, *, title: str = "") -> Path:
     return Path(path)
 
 
-def plot_band_use(bands, path, *, title: str = "") -> Path:
+def plot_band_use(bands: "QTable", path: str | os.PathLike, *, title: str = "") -> Path:
     """Which bands a classifier uses: what it loses without each, and each one's share in its decisions.
 
     Parameters

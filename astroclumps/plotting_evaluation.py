@@ -1,10 +1,15 @@
 """Figures of how good detectors are, from the tables of `astroclumps.evaluation.comparison.compare` or of ``astroclumps evaluate``."""
 
+import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from .figures import figure_class, log_axis, save
+
+if TYPE_CHECKING:
+    from astropy.table import QTable
 
 __all__ = ["plot_clumps_per_square", "plot_completeness", "plot_detectors", "plot_purity", "plot_squares", "plot_true_detection"]
 
@@ -85,7 +90,7 @@ def _panels(who, table, path, value, title):
     return Path(path)
 
 
-def plot_completeness(completeness, path, *, title: str = "") -> Path:
+def plot_completeness(completeness: "QTable", path: str | os.PathLike, *, title: str = "") -> Path:
     """One-to-one completeness of each detector against what may decide it: mass, flux, redshift, radius, crowding, surface brightness.
 
     Parameters
@@ -104,7 +109,7 @@ def plot_completeness(completeness, path, *, title: str = "") -> Path:
     return _panels("plot_completeness", completeness, path, "completeness", title)
 
 
-def plot_purity(purity, path, *, title: str = "") -> Path:
+def plot_purity(purity: "QTable", path: str | os.PathLike, *, title: str = "") -> Path:
     """One-to-one purity of each detector against redshift, crowding, light around and light of its detections.
 
     Parameters
@@ -121,7 +126,7 @@ def plot_purity(purity, path, *, title: str = "") -> Path:
     return _panels("plot_purity", purity, path, "purity", title)
 
 
-def plot_detectors(curves, scores, path, *, title: str = "") -> Path:
+def plot_detectors(curves: "QTable", scores: "QTable", path: str | os.PathLike, *, title: str = "") -> Path:
     """Purity against completeness of each detector, and completeness against the number of detections.
 
     Parameters
@@ -163,7 +168,7 @@ def plot_detectors(curves, scores, path, *, title: str = "") -> Path:
     return Path(path)
 
 
-def plot_squares(squares_completeness, path, *, detector: str | None = None, title: str = "") -> Path:
+def plot_squares(squares_completeness: "QTable", path: str | os.PathLike, *, detector: str | None = None, title: str = "") -> Path:
     """Completeness in squares against baryonic and stellar mass (after G21 Fig. 6).
 
     Parameters
@@ -208,7 +213,7 @@ def plot_squares(squares_completeness, path, *, detector: str | None = None, tit
     return Path(path)
 
 
-def plot_true_detection(squares_true_detection, path, *, detector: str | None = None, title: str = "") -> Path:
+def plot_true_detection(squares_true_detection: "QTable", path: str | os.PathLike, *, detector: str | None = None, title: str = "") -> Path:
     """True detection rate against which star-forming zero-lifetime clumps count (after G21 Fig. 7).
 
     Parameters
@@ -250,7 +255,7 @@ def plot_true_detection(squares_true_detection, path, *, detector: str | None = 
     return Path(path)
 
 
-def plot_clumps_per_square(clumps_per_square, path, *, title: str = "") -> Path:
+def plot_clumps_per_square(clumps_per_square: "QTable", path: str | os.PathLike, *, title: str = "") -> Path:
     """How many squares hold so many 3D clumps (after G21 Fig. 8).
 
     Parameters

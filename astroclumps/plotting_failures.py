@@ -1,6 +1,8 @@
 """A contact sheet of what a detector gets most wrong."""
 
+import os
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -9,13 +11,18 @@ from .evaluation.images import image_of
 from .figures import figure_class, save
 from .plotting import colour_image
 
+if TYPE_CHECKING:
+    from astroclumps.training.galaxy_set import GalaxySet
+
 __all__ = ["plot_failures"]
 
 _COLUMNS = 6
 _HALF = 14.0  # pixels that a picture shows on each side
 
 
-def plot_failures(galaxy_set, matched, path, *, noise_seed: int, cut: float = -np.inf, n: int = 12, title: str = "") -> Path:
+def plot_failures(
+    galaxy_set: "GalaxySet", matched: Any, path: str | os.PathLike, *, noise_seed: int, cut: float = -np.inf, n: int = 12, title: str = ""
+) -> Path:
     """The brightest missed clumps and the surest false detections of a detector, each in its galaxy and with the reason.
 
     Parameters

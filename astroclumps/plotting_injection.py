@@ -1,12 +1,18 @@
 """A figure of completeness against flux, from clumps that were put into images."""
 
+import os
 import warnings
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from .exceptions import AstroclumpsWarning
 from .figures import figure_class, save
+
+if TYPE_CHECKING:
+    from astropy.table import QTable
+    from numpy.typing import ArrayLike
 
 __all__ = ["plot_injection"]
 
@@ -22,7 +28,16 @@ _LABELS = {
 }
 
 
-def plot_injection(clumps, path, *, by: str = "flux", bins=8, fit: bool = True, title: str = "", n_bootstrap: int = 200) -> Path:
+def plot_injection(
+    clumps: "QTable",
+    path: str | os.PathLike,
+    *,
+    by: str = "flux",
+    bins: "ArrayLike" = 8,
+    fit: bool = True,
+    title: str = "",
+    n_bootstrap: int = 200,
+) -> Path:
     """Completeness of each detector against the flux of clumps that were put into images.
 
     Points are shares in bins, bars the larger of the binomial error and the bootstrap over galaxies; lines are the fits of

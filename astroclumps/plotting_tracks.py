@@ -1,11 +1,16 @@
 """A figure of what becomes of clumps in time, class by class."""
 
+import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import astropy.units as u
 import numpy as np
 
 from .figures import CLASS_STYLES, classes, figure_class, save
+
+if TYPE_CHECKING:
+    from astropy.table import QTable
 
 __all__ = ["plot_tracks"]
 
@@ -15,7 +20,7 @@ _QUANTITIES = (("mass", u.Msun, r"mass of gas and stars [M$_\odot$]"), ("r_gal",
 _FEW = 3  # clumps that a median needs
 
 
-def plot_tracks(clumps, path, *, long_lived: float = 20.0, title: str = "") -> Path:
+def plot_tracks(clumps: "QTable", path: str | os.PathLike, *, long_lived: float = 20.0, title: str = "") -> Path:
     """Mass and place of each track in time, class by class, and lifetime against mass.
 
     Parameters

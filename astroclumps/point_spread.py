@@ -1,5 +1,8 @@
 """Point-spread functions of an image: checked, normalised, measured."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import astropy.units as u
 import numpy as np
 
@@ -8,7 +11,7 @@ __all__ = ["checked", "fwhm"]
 _OVERSAMPLING = 8
 
 
-def checked(psf, bands):
+def checked(psf: np.ndarray, bands: Sequence[str]) -> tuple[np.ndarray, u.Quantity]:
     """Check a point-spread function and bring it into one form.
 
     Parameters
@@ -48,7 +51,7 @@ def checked(psf, bands):
     return kernel / total[:, None, None], None
 
 
-def fwhm(kernel) -> float:
+def fwhm(kernel: Any) -> float:
     """FWHM of a kernel in pixels: the diameter of a circle with the area above half of the maximum, on a spline-refined grid.
 
     Examples

@@ -1,14 +1,19 @@
 """Images on coarser pixels, by summing flux (paper section 3.2.1)."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from astropy import units as u
 
 from .band_grid import blocks_wcs
 
+if TYPE_CHECKING:
+    from astroclumps.image import MultiBandImage
+
 __all__ = ["rebin"]
 
 
-def rebin(image, factor=2):
+def rebin(image: "MultiBandImage", factor: int = 2) -> "MultiBandImage":
     """Sum the flux of ``factor`` x ``factor`` pixels of an image to one.
 
     Parameters

@@ -5,6 +5,7 @@ Everything here is also reached through `astroclumps.catalog`.
 
 import re
 from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
 
 import astropy.units as u
 from astropy.table import QTable
@@ -12,6 +13,9 @@ from astropy.table import QTable
 from . import bands as _bands
 from .column import Column
 from .schema_3d import COLUMNS_3D, STAGES_3D
+
+if TYPE_CHECKING:
+    from astropy.table import Table
 
 __all__ = ["COLUMNS", "COLUMNS_3D", "STAGES", "STAGES_3D", "Column", "band_columns", "columns", "describe", "known_columns"]
 
@@ -143,7 +147,7 @@ def describe(stage: "str | Iterable[str] | None" = None) -> QTable:
     return QTable(rows=rows, names=("name", "dtype", "unit", "stage", "ucd", "description"))
 
 
-def band_columns(table):
+def band_columns(table: "Table") -> Any:
     """Columns of the schema for the bands that a table has columns for.
 
     Parameters
@@ -170,7 +174,7 @@ def band_columns(table):
     return found
 
 
-def known_columns(table) -> dict[str, Column]:
+def known_columns(table: "Table") -> dict[str, Column]:
     """Columns of the schema that a table's columns are, by their names.
 
     Parameters

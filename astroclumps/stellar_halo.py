@@ -3,10 +3,15 @@
 The two relations are also reached through `astroclumps.survival`.
 """
 
+from typing import TYPE_CHECKING, Any
+
 import astropy.units as u
 import numpy as np
 
 from .arguments import number, quantity
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
 
 __all__ = ["MAX_REDSHIFT", "halo_mass_of_galaxy", "log_halo_mass", "stellar_mass"]
 
@@ -24,7 +29,7 @@ _LOG_GAMMA = (-1.034197, -3.100399, 0.0, -1.054511)
 _DELTA = 0.410851
 
 
-def stellar_mass(halo_mass, redshift):
+def stellar_mass(halo_mass: u.Quantity, redshift: "ArrayLike") -> u.Quantity:
     """Stellar mass of the galaxy in a halo, the median relation of Behroozi et al. (2019, MNRAS 488, 3143).
 
     Parameters
@@ -55,7 +60,7 @@ def stellar_mass(halo_mass, redshift):
     return 10 ** _log_stellar_mass(np.log10(mass), _redshift(redshift))[0] * u.Msun
 
 
-def halo_mass_of_galaxy(stellar_mass, redshift):
+def halo_mass_of_galaxy(stellar_mass: u.Quantity, redshift: "ArrayLike") -> u.Quantity:
     """Mass of the halo whose galaxy has a given stellar mass: `stellar_mass` the other way round.
 
     It is the inverse of a median, not the median mass of the halos of such galaxies: scatter makes that one lower at the massive end.
@@ -98,7 +103,7 @@ def halo_mass_of_galaxy(stellar_mass, redshift):
     return 10**found * u.Msun
 
 
-def log_halo_mass(log_stellar, redshift, *, min_slope=0.0):
+def log_halo_mass(log_stellar: np.ndarray, redshift: Any, *, min_slope: float = 0.0) -> Any:
     """log10 of the halo's mass, and the range of log10 stellar masses that the relation reaches.
 
     Parameters

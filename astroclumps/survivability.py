@@ -5,10 +5,15 @@ of 2023 gives four marks of long-lived clumps and their galaxies, a stellar mass
 equation of S is not in it. `survivability` is therefore ours.
 """
 
+from typing import TYPE_CHECKING, Any
+
 import astropy.units as u
 import numpy as np
 
 from .arguments import number, quantity
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
 
 __all__ = ["DEKEL2023", "VELA_LIMITS", "dekel2023", "survivability"]
 
@@ -29,7 +34,7 @@ VELA_LIMITS = {"v_circ": 40 * u.km / u.s, "surface_density": 200 * u.Msun / u.pc
 _KMS = u.km / u.s
 
 
-def dekel2023(mass, v_circ, host_velocity, gas_fraction):
+def dekel2023(mass: u.Quantity, v_circ: u.Quantity, host_velocity: u.Quantity, gas_fraction: "ArrayLike") -> Any:
     """Tell whether a clump and its galaxy are where Dekel et al. (2023, MNRAS 521, 4299) expect long-lived clumps.
 
     These are the four marks that the paper's abstract states for moderate feedback: circular velocity of about 50 km/s and mass of 1e8 Msun
@@ -69,7 +74,14 @@ def dekel2023(mass, v_circ, host_velocity, gas_fraction):
     )
 
 
-def survivability(v_circ, *, feedback=1.0, contraction=0.0, losses=0.0, critical_velocity=DEKEL2023["v_circ"]):
+def survivability(
+    v_circ: u.Quantity,
+    *,
+    feedback: "ArrayLike" = 1.0,
+    contraction: "ArrayLike" = 0.0,
+    losses: "ArrayLike" = 0.0,
+    critical_velocity: u.Quantity = DEKEL2023["v_circ"],
+) -> Any:
     """Energy that holds a clump together over the energy that drives it apart; clumps above 1 are expected to live long.
 
     What is compared follows the abstract of Dekel et al. (2023): supernovae and gravitational contraction on one side, the clump's binding

@@ -6,6 +6,8 @@ relation of Behroozi et al. (2019) one on the stellar mass of the galaxy. All fu
 broadcasts; `predict` takes a table of galaxies.
 """
 
+from typing import Any
+
 import astropy.constants as const
 import astropy.units as u
 import numpy as np
@@ -56,7 +58,7 @@ _V_VIR = 150.0  # km/s, eq. 6 as printed
 _MASS_200 = 1e12  # Msun at 200 km/s and z = 2, eq. 7
 
 
-def circular_velocity(mass, radius):
+def circular_velocity(mass: u.Quantity, radius: u.Quantity) -> u.Quantity:
     """Circular velocity of a clump, sqrt(G M / r).
 
     Parameters
@@ -83,7 +85,7 @@ def circular_velocity(mass, radius):
     return np.sqrt(const.G.to_value(u.kpc * _KMS**2 / u.Msun) * mass / radius) * _KMS
 
 
-def star_formation_efficiency(mass_gas, sfr, t_ff):
+def star_formation_efficiency(mass_gas: u.Quantity, sfr: u.Quantity, t_ff: u.Quantity) -> Any:
     """Efficiency of star formation a free-fall time, t_ff over the depletion time M_gas / SFR (G21 6.2).
 
     Parameters
@@ -113,7 +115,7 @@ def star_formation_efficiency(mass_gas, sfr, t_ff):
     return t_ff * sfr / np.where(mass_gas > 0, mass_gas, np.nan)
 
 
-def clump_velocity_threshold(efficiency=0.1):
+def clump_velocity_threshold(efficiency: Any = 0.1) -> u.Quantity:
     """Circular velocity below which supernovae disrupt a clump, V_SN,c = 30 km/s (efficiency / 0.1)^0.5 (G21 6.2).
 
     Parameters
@@ -135,7 +137,7 @@ def clump_velocity_threshold(efficiency=0.1):
     return _V_SN * np.sqrt(_number("efficiency", efficiency) / 0.1) * _KMS
 
 
-def outlives_supernovae(mass, radius, *, efficiency=0.1):
+def outlives_supernovae(mass: u.Quantity, radius: u.Quantity, *, efficiency: Any = 0.1) -> Any:
     """Tell whether clumps reach the circular velocity that supernova feedback asks for.
 
     Parameters
@@ -160,7 +162,7 @@ def outlives_supernovae(mass, radius, *, efficiency=0.1):
     return circular_velocity(mass, radius) >= clump_velocity_threshold(efficiency)
 
 
-def clump_velocity(virial_velocity, *, cold_fraction=COLD_FRACTION, f_vir=F_VIR):
+def clump_velocity(virial_velocity: u.Quantity, *, cold_fraction: Any = COLD_FRACTION, f_vir: Any = F_VIR) -> u.Quantity:
     """Circular velocity of the giant clumps of a disc, V_circ,c = sqrt(pi / 6) delta_d f_vir V_vir (G21 eq. 4).
 
     With the defaults it is 0.2 V_vir (eq. 5). It is an estimate for the galaxy as a whole: tides at a clump's own radius do not enter.
@@ -190,7 +192,9 @@ def clump_velocity(virial_velocity, *, cold_fraction=COLD_FRACTION, f_vir=F_VIR)
     return np.sqrt(np.pi / 6) * _number("cold_fraction", cold_fraction) * _number("f_vir", f_vir) * velocity * _KMS
 
 
-def halo_velocity_threshold(*, efficiency=0.1, cold_fraction=COLD_FRACTION, f_vir=F_VIR, rounded=True):
+def halo_velocity_threshold(
+    *, efficiency: Any = 0.1, cold_fraction: Any = COLD_FRACTION, f_vir: Any = F_VIR, rounded: bool = True
+) -> u.Quantity:
     """Virial velocity of the halo below which supernovae disrupt its galaxy's clumps (G21 eq. 6).
 
     Parameters
@@ -216,7 +220,7 @@ def halo_velocity_threshold(*, efficiency=0.1, cold_fraction=COLD_FRACTION, f_vi
     return fiducial * np.sqrt(_number("efficiency", efficiency) / 0.1) * (COLD_FRACTION / cold) * (F_VIR / f_vir) * _KMS
 
 
-def halo_mass(virial_velocity, redshift):
+def halo_mass(virial_velocity: u.Quantity, redshift: Any) -> u.Quantity:
     """Virial mass of a halo, M_v = 1e12 Msun (V_vir / 200 km/s)^3 ((1 + z) / 3)^-1.5, for z of about 1 and more (G21 eq. 7).
 
     Parameters
@@ -242,7 +246,7 @@ def halo_mass(virial_velocity, redshift):
     return _MASS_200 * (velocity / 200) ** 3 * ((1 + _number("redshift", redshift)) / 3) ** -1.5 * u.Msun
 
 
-def virial_velocity(halo_mass, redshift):
+def virial_velocity(halo_mass: u.Quantity, redshift: Any) -> u.Quantity:
     """Virial velocity of a halo: `halo_mass` the other way round.
 
     Parameters
@@ -268,7 +272,9 @@ def virial_velocity(halo_mass, redshift):
     return 200 * np.cbrt(mass / _MASS_200) * np.sqrt((1 + _number("redshift", redshift)) / 3) * _KMS
 
 
-def halo_mass_threshold(redshift, *, efficiency=0.1, cold_fraction=COLD_FRACTION, f_vir=F_VIR, rounded=True):
+def halo_mass_threshold(
+    redshift: Any, *, efficiency: Any = 0.1, cold_fraction: Any = COLD_FRACTION, f_vir: Any = F_VIR, rounded: bool = True
+) -> u.Quantity:
     """Mass of the halo below which supernovae disrupt its galaxy's clumps (G21 eq. 8).
 
     4.2e11 Msun at z = 2, 7.75e11 at z = 1 and 2.7e11 at z = 3, with the cube of everything that enters `halo_velocity_threshold`.
@@ -297,7 +303,9 @@ def halo_mass_threshold(redshift, *, efficiency=0.1, cold_fraction=COLD_FRACTION
     )
 
 
-def stellar_mass_threshold(redshift, *, efficiency=0.1, cold_fraction=COLD_FRACTION, f_vir=F_VIR, rounded=True):
+def stellar_mass_threshold(
+    redshift: Any, *, efficiency: Any = 0.1, cold_fraction: Any = COLD_FRACTION, f_vir: Any = F_VIR, rounded: bool = True
+) -> u.Quantity:
     """Stellar mass of the galaxy in a halo of `halo_mass_threshold`, through `stellar_mass`.
 
     1.4e10 Msun at z = 1, 2.0e9 at z = 2 and 0.9e9 at z = 3. The paper prints 2e9 to 1.6e10 for its range of redshifts.
@@ -322,7 +330,9 @@ def stellar_mass_threshold(redshift, *, efficiency=0.1, cold_fraction=COLD_FRACT
     return stellar_mass(halo, redshift)
 
 
-def predict(galaxies, *, efficiency=0.1, cold_fraction=COLD_FRACTION, f_vir=F_VIR, rounded=True) -> QTable:
+def predict(
+    galaxies: QTable, *, efficiency: Any = 0.1, cold_fraction: Any = COLD_FRACTION, f_vir: Any = F_VIR, rounded: bool = True
+) -> QTable:
     """Predict for each galaxy of a table whether its clumps live long.
 
     Parameters

@@ -1,7 +1,7 @@
 """What `astroclumps.survival.predict` reads from a table of galaxies, and which of its rows lie outside the relations."""
 
 import warnings
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import astropy.units as u
 import numpy as np
@@ -49,7 +49,7 @@ class GalaxyValues(NamedTuple):
     usable: np.ndarray
 
 
-def galaxy_values(galaxies) -> GalaxyValues:
+def galaxy_values(galaxies: QTable) -> GalaxyValues:
     """Read a table of galaxies.
 
     Parameters
@@ -109,7 +109,7 @@ def galaxy_values(galaxies) -> GalaxyValues:
     return GalaxyValues(mass, redshift, log_halo, v_rot, cold, gas, usable)
 
 
-def filled_table(galaxies, read, columns) -> QTable:
+def filled_table(galaxies: QTable, read: Any, columns: Any) -> QTable:
     """Columns of the usable rows as a table of all galaxies, NaN in the other rows.
 
     Parameters

@@ -2,6 +2,7 @@
 
 import warnings
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from astropy.table import QTable
@@ -11,6 +12,9 @@ from astroclumps.exceptions import AstroclumpsWarning, NoClumpsWarning
 
 from .galaxy import box_mean, galaxies
 from .sources import Detections, detection_table, extract
+
+if TYPE_CHECKING:
+    from astroclumps.image import MultiBandImage
 
 __all__ = ["ContrastDetector"]
 
@@ -87,7 +91,7 @@ class ContrastDetector:
         if self.band is not None:
             object.__setattr__(self, "band", _bands.get(self.band).name)
 
-    def detect(self, image) -> QTable:
+    def detect(self, image: "MultiBandImage") -> QTable:
         """Find clumps.
 
         Parameters
@@ -103,11 +107,11 @@ class ContrastDetector:
         """
         return self.detect_with_maps(image).clumps
 
-    def segmentation(self, image) -> np.ndarray:
+    def segmentation(self, image: "MultiBandImage") -> np.ndarray:
         """Segmentation whose labels are the ids of `detect`, int32, shape (y, x)."""
         return self.detect_with_maps(image).segmentation
 
-    def detect_with_maps(self, image) -> Detections:
+    def detect_with_maps(self, image: "MultiBandImage") -> Detections:
         """Table, segmentation and contrast map of one image.
 
         Parameters

@@ -1,6 +1,6 @@
 """Galaxies in an image: their footprints and centres."""
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import astropy.units as u
 import numpy as np
@@ -9,6 +9,9 @@ from astroclumps import bands as _bands
 from astroclumps.noise import sky_correlation, sky_rms
 
 from .sources import extract
+
+if TYPE_CHECKING:
+    from astroclumps.image import MultiBandImage
 
 __all__ = ["Galaxy", "box_mean", "galaxies"]
 
@@ -40,7 +43,7 @@ class Galaxy(NamedTuple):
     y: float
 
 
-def galaxies(image):
+def galaxies(image: "MultiBandImage") -> Any:
     """Find the galaxies of an image.
 
     The stack of all bands, each divided by its sky rms, is smoothed with a boxcar of 5 pixels; connected regions above 3 sigma, of at
@@ -156,7 +159,7 @@ def _shrink(correlation):
     return float((r**lag).mean())
 
 
-def box_mean(data, good, box):
+def box_mean(data: np.ndarray, good: np.ndarray, box: int) -> np.ndarray:
     """Boxcar mean of an image over its good pixels.
 
     Parameters

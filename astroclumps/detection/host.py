@@ -1,8 +1,13 @@
 """Light of the galaxy around a source: a clump lies in a galaxy, a lone point source does not."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from astroclumps.noise import sky_pixels, sky_rms
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
 
 __all__ = ["HOST_RING", "MIN_HOST", "host_brightness"]
 
@@ -19,7 +24,7 @@ CANDELS sky has 0.4.
 _LEAST_PIXELS = 20
 
 
-def host_brightness(cube, x, y, *, mask=None):
+def host_brightness(cube: np.ndarray, x: "ArrayLike", y: "ArrayLike", *, mask: np.ndarray | None = None) -> np.ndarray:
     """Mean signal-to-noise a pixel in a ring around each source, the other sources left out.
 
     Bands are divided by their sky rms and stacked; the median of the sky is subtracted.

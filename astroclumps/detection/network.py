@@ -1,5 +1,7 @@
 """The encoder-decoder network of the paper (section 2.2), for torch."""
 
+from typing import Any
+
 import torch
 from torch import nn
 
@@ -32,7 +34,7 @@ class UNet(nn.Module):
         Number of poolings; sides of an image must be divisible by ``2**levels``.
     """
 
-    def __init__(self, channels, *, filters=16, levels=3):
+    def __init__(self, channels: int, *, filters: int = 16, levels: int = 3):
         super().__init__()
         self.levels = levels
         widths = [filters * 2**i for i in range(levels + 1)]
@@ -46,7 +48,7 @@ class UNet(nn.Module):
                 nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
                 nn.init.zeros_(module.bias)
 
-    def forward(self, images):
+    def forward(self, images: Any) -> Any:
         """Logits of the probability map.
 
         Parameters

@@ -1,11 +1,16 @@
 """From a map (probability, or signal-to-noise) to a table of sources and a segmentation with the same ids."""
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from astropy.table import QTable
 
 from astroclumps import catalog
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
+    from astroclumps.image import MultiBandImage
 
 __all__ = ["Detections", "detection_table", "extract"]
 
@@ -28,7 +33,15 @@ class Detections(NamedTuple):
     map: np.ndarray
 
 
-def extract(source_map, *, threshold, min_pixels=4, mask=None, deblend_levels=32, deblend_contrast=1e-4):
+def extract(
+    source_map: "ArrayLike",
+    *,
+    threshold: float,
+    min_pixels: int = 4,
+    mask: "ArrayLike | None" = None,
+    deblend_levels: Any = 32,
+    deblend_contrast: Any = 1e-4,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Extract sources from a map with SExtractor's algorithm (`sep`).
 
     The group's configuration is the default: at least 4 connected pixels, no filter, 32 deblending levels, minimum
@@ -102,7 +115,9 @@ def extract(source_map, *, threshold, min_pixels=4, mask=None, deblend_levels=32
     )
 
 
-def detection_table(image, x, y, score, n_pixels, *, history):
+def detection_table(
+    image: "MultiBandImage", x: "ArrayLike", y: "ArrayLike", score: "ArrayLike", n_pixels: "ArrayLike", *, history: str
+) -> QTable:
     """Build a table of stage ``detected`` for an image.
 
     Parameters

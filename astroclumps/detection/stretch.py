@@ -1,5 +1,7 @@
 """From an image in uJy to the input of the U-Net: signal-to-noise, compressed."""
 
+from typing import Any
+
 import numpy as np
 
 from astroclumps.noise import sky_rms
@@ -13,7 +15,7 @@ TILE = 64
 """Side in pixels of the images that the networks are trained on (paper section 3.2.1)."""
 
 
-def stretch(cube, *, mask=None, rms=None):
+def stretch(cube: np.ndarray, *, mask: np.ndarray | None = None, rms: np.ndarray | None = None) -> np.ndarray:
     """Input of the U-Net for one image.
 
     Parameters
@@ -44,7 +46,7 @@ def stretch(cube, *, mask=None, rms=None):
     return out
 
 
-def tile_starts(length, *, tile=TILE):
+def tile_starts(length: Any, *, tile: Any = TILE) -> Any:
     """First pixels of tiles that cover an axis with an overlap of at least half a tile.
 
     Examples

@@ -3,6 +3,7 @@
 import warnings
 from dataclasses import KW_ONLY, dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from astropy.table import QTable
@@ -13,6 +14,9 @@ from astroclumps.networks import import_torch, load_network, select_planes, thre
 from .host import MIN_HOST, host_brightness
 from .sources import Detections, detection_table, extract
 from .stretch import TILE, stretch, tile_starts
+
+if TYPE_CHECKING:
+    from astroclumps.image import MultiBandImage
 
 __all__ = ["UNetDetector"]
 
@@ -84,7 +88,7 @@ class UNetDetector:
         """Model card of the weights."""
         return self._loaded[1]
 
-    def probability(self, image) -> np.ndarray:
+    def probability(self, image: "MultiBandImage") -> np.ndarray:
         """Probability that a pixel belongs to a clump.
 
         Parameters
@@ -131,7 +135,7 @@ class UNetDetector:
             batch = torch.from_numpy(inputs).to(device=device, memory_format=torch.channels_last)
             return torch.sigmoid(network(batch)).float().cpu().numpy()
 
-    def detect_with_maps(self, image) -> Detections:
+    def detect_with_maps(self, image: "MultiBandImage") -> Detections:
         """Table, segmentation and probability map of one image.
 
         Parameters
@@ -150,7 +154,7 @@ class UNetDetector:
         """
         return self._detections(image, self.probability(image))
 
-    def detect_many(self, images) -> list[Detections]:
+    def detect_many(self, images: Any) -> list[Detections]:
         """Tables, segmentations and maps of several images, whose tiles go through the network together.
 
         Parameters
@@ -190,7 +194,7 @@ class UNetDetector:
         clumps = detection_table(image, x[keep], y[keep], score[keep], n_pixels[keep], history=line)
         return Detections(clumps, segmentation, probability)
 
-    def detect(self, image) -> QTable:
+    def detect(self, image: "MultiBandImage") -> QTable:
         """Find clumps.
 
         Parameters
@@ -204,7 +208,7 @@ class UNetDetector:
         """
         return self.detect_with_maps(image).clumps
 
-    def segmentation(self, image) -> np.ndarray:
+    def segmentation(self, image: "MultiBandImage") -> np.ndarray:
         """Segmentation whose labels are the ids of `detect`, int32, shape (y, x)."""
         return self.detect_with_maps(image).segmentation
 

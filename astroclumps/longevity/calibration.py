@@ -1,6 +1,11 @@
 """Probabilities that mean what they say: scaling of logits, and correction to another mix of the classes."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
 
 __all__ = ["correct_mix", "estimate_mix", "fit_scaling"]
 
@@ -12,7 +17,7 @@ def _logit(p):
     return np.log(p) - np.log1p(-p)
 
 
-def fit_scaling(truth, p):
+def fit_scaling(truth: "ArrayLike", p: "ArrayLike") -> tuple[float, float]:
     """Scale and shift of the logits that are most likely, both classes counting alike (Platt scaling).
 
     Parameters
@@ -57,7 +62,7 @@ def fit_scaling(truth, p):
     return float(np.exp(log_scale)), float(shift)
 
 
-def correct_mix(p, share, *, before=0.5):
+def correct_mix(p: "ArrayLike", share: float, *, before: float = 0.5) -> np.ndarray:
     """Probability where long-lived clumps are more or less common than in the mix that a probability is meant for.
 
     Only the mix may differ: the stamps of each class must look the same.
@@ -89,7 +94,7 @@ def correct_mix(p, share, *, before=0.5):
     return long / (long + short)
 
 
-def estimate_mix(p, *, before=0.5, n_steps=1000):
+def estimate_mix(p: "ArrayLike", *, before: float = 0.5, n_steps: int = 1000) -> float:
     """Share of long-lived clumps in a catalogue, from its probabilities alone.
 
     Expectation maximisation of Saerens et al. (2002): the most likely share, if ``p`` is calibrated and only the mix differs.

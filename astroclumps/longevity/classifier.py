@@ -2,6 +2,7 @@
 
 from dataclasses import KW_ONLY, dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from astropy.table import QTable
@@ -11,6 +12,9 @@ from astroclumps.networks import import_torch, load_network, select_planes, thre
 
 from .stamps import STAMP, cut_stamps, normalise, stamp_origin
 
+if TYPE_CHECKING:
+    from astroclumps.image import MultiBandImage
+
 __all__ = ["LongevityClassifier", "judge", "orientations"]
 
 __doctest_requires__ = {("LongevityClassifier", "LongevityClassifier.*"): ["torch"]}
@@ -18,7 +22,7 @@ __doctest_requires__ = {("LongevityClassifier", "LongevityClassifier.*"): ["torc
 _BATCH = 512  # stamps in one pass
 
 
-def orientations(network, inputs):
+def orientations(network: Any, inputs: np.ndarray) -> np.ndarray:
     """Probabilities for the eight orientations (turns and reflections) of each stamp.
 
     Parameters
@@ -46,7 +50,7 @@ def orientations(network, inputs):
     return out
 
 
-def judge(network, inputs):
+def judge(network: Any, inputs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Probability that stamps are of long-lived clumps, and its error.
 
     Parameters
@@ -125,7 +129,7 @@ class LongevityClassifier:
         """Model card of the weights."""
         return self._loaded[1]
 
-    def classify(self, image, clumps) -> QTable:
+    def classify(self, image: "MultiBandImage", clumps: QTable) -> QTable:
         """Add probability and class to a table of detections.
 
         Parameters
@@ -145,7 +149,7 @@ class LongevityClassifier:
         """
         return self.classify_many([image], [clumps])[0]
 
-    def classify_many(self, images, clumps) -> list[QTable]:
+    def classify_many(self, images: Any, clumps: Any) -> list[QTable]:
         """Add probability and class to the tables of several images, whose stamps go through the network together.
 
         Parameters

@@ -1,5 +1,7 @@
 """The classification network of the paper (section 2.1), for torch."""
 
+from typing import Any
+
 import torch
 from torch import nn
 
@@ -26,7 +28,15 @@ class LongevityCNN(nn.Module):
         Paper section 2.1.
     """
 
-    def __init__(self, channels, *, size=10, filters=(32, 64, 128), dense=(128, 64), dropout=0.7):
+    def __init__(
+        self,
+        channels: int,
+        *,
+        size: int = 10,
+        filters: tuple[int, ...] = (32, 64, 128),
+        dense: tuple[int, ...] = (128, 64),
+        dropout: float = 0.7,
+    ):
         super().__init__()
         blocks, before = [], channels
         for width in filters:
@@ -53,7 +63,7 @@ class LongevityCNN(nn.Module):
             nn.Linear(dense[1], 1),
         )
 
-    def forward(self, stamps):
+    def forward(self, stamps: Any) -> Any:
         """Logits of being long-lived.
 
         Parameters
@@ -79,16 +89,16 @@ class LongevityEnsemble(nn.Module):
         Of each; see `LongevityCNN`.
     """
 
-    def __init__(self, members, **architecture):
+    def __init__(self, members: int, **architecture: Any):
         super().__init__()
         self.members = nn.ModuleList(LongevityCNN(**architecture) for _ in range(members))
 
-    def forward(self, stamps):
+    def forward(self, stamps: Any) -> Any:
         """Logits of the mean probability of the members; arguments as in `LongevityCNN.forward`."""
         p = torch.stack([torch.sigmoid(member(stamps)) for member in self.members]).mean(dim=0)
         return torch.logit(p.clamp(1e-7, 1 - 1e-7))
 
 
-def build_network(*, members=None, **architecture):
+def build_network(*, members: Any = None, **architecture: Any) -> Any:
     """The network of a model card: a `LongevityEnsemble` where ``members`` is given, else a `LongevityCNN`."""
     return LongevityCNN(**architecture) if members is None else LongevityEnsemble(members, **architecture)

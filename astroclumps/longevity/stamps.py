@@ -1,8 +1,14 @@
 """Square stamps around clumps, scaled to one brightness so that the mass is hidden and the colour kept."""
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 
 from astroclumps import bands as _bands
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
 
 __all__ = ["FIXED_MAGNITUDE", "STAMP", "STAMP_STRETCH", "cut_stamps", "normalise", "stamp_origin"]
 
@@ -20,7 +26,7 @@ STAMP_STRETCH = (
 """What `normalise` does, as written in the model cards."""
 
 
-def stamp_origin(x, y, *, size=STAMP):
+def stamp_origin(x: Any, y: Any, *, size: Any = STAMP) -> Any:
     """First pixel (column, row) of the stamp whose middle is nearest to a position.
 
     Examples
@@ -33,7 +39,7 @@ def stamp_origin(x, y, *, size=STAMP):
     return np.rint(np.asarray(x, dtype=float) - half).astype(int), np.rint(np.asarray(y, dtype=float) - half).astype(int)
 
 
-def cut_stamps(cube, x, y, *, size=STAMP):
+def cut_stamps(cube: np.ndarray, x: "ArrayLike", y: "ArrayLike", *, size: int = STAMP) -> np.ndarray:
     """Cut stamps; what lies outside the image is NaN.
 
     Parameters
@@ -66,7 +72,7 @@ def cut_stamps(cube, x, y, *, size=STAMP):
     return out
 
 
-def normalise(stamps, *, bands, present=None):
+def normalise(stamps: np.ndarray, *, bands: Sequence[str], present: np.ndarray | None = None) -> np.ndarray:
     """Input of the longevity network.
 
     Each stamp is multiplied by one factor that brings its total in the reddest band to `FIXED_MAGNITUDE`; where that total is not

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from functools import cached_property
 from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 import astropy.units as u
@@ -19,6 +20,11 @@ from .optics import Optics
 from .particle_scene import Scene, make_scene
 from .sky import SkyModel
 from .truth import clump_truth
+
+if TYPE_CHECKING:
+    from astropy.cosmology import FLRW
+
+    from astroclumps.image import MultiBandImage
 
 __all__ = ["MockImager"]
 
@@ -150,7 +156,15 @@ class MockImager:
         self._kept[snapshot] = scene
         return scene
 
-    def render(self, snapshot: "Snapshot | Scene", camera: Camera, *, redshift: float | None = None, rng=None, noise: bool = True):
+    def render(
+        self,
+        snapshot: "Snapshot | Scene",
+        camera: Camera,
+        *,
+        redshift: float | None = None,
+        rng: int | np.random.Generator | None = None,
+        noise: bool = True,
+    ) -> "MultiBandImage":
         """An image of a galaxy.
 
         Parameters
@@ -203,7 +217,7 @@ class MockImager:
             meta=meta,
         )
 
-    def clump_light(self, snapshot: "Snapshot | Scene", camera: Camera, star_labels, *, redshift: float | None = None) -> QTable:
+    def clump_light(self, snapshot: "Snapshot | Scene", camera: Camera, star_labels: Any, *, redshift: float | None = None) -> QTable:
         """Flux of the stars of each clump, as a camera sees them.
 
         Parameters
@@ -221,7 +235,9 @@ class MockImager:
         """
         return self.render_with_clumps(snapshot, camera, star_labels, redshift=redshift)[1]
 
-    def render_with_clumps(self, snapshot: "Snapshot | Scene", camera: Camera, star_labels, *, redshift: float | None = None):
+    def render_with_clumps(
+        self, snapshot: "Snapshot | Scene", camera: Camera, star_labels: Any, *, redshift: float | None = None
+    ) -> "tuple[MultiBandImage, QTable]":
         """A noiseless image, and the flux of the stars of each clump in it, drawn once.
 
         Parameters
@@ -252,7 +268,9 @@ class MockImager:
                 table[f"{name}_{band.lower()}"] = sums[1:] * u.uJy
         return self._image(scene, camera, data, outside), table
 
-    def truth(self, clumps: QTable, camera: Camera, *, redshift: float | None = None, cosmology=None, **policy):
+    def truth(
+        self, clumps: QTable, camera: Camera, *, redshift: float | None = None, cosmology: "FLRW | None" = None, **policy: Any
+    ) -> tuple[np.ndarray, QTable]:
         """Where the clumps of a 3D table lie in the image, and the map that the detector learns.
 
         Parameters

@@ -1,7 +1,7 @@
 """Galaxies of Sersic bulge, bar and disc with spiral arms and 0-8 clumps of real stellar populations."""
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import astropy.units as u
 import numpy as np
@@ -11,6 +11,9 @@ from astroclumps import bands as _bands
 
 from . import scenes
 from .sky import SkyModel
+
+if TYPE_CHECKING:
+    from astroclumps.image import MultiBandImage
 
 __all__ = ["Mock", "SersicMocks"]
 
@@ -99,7 +102,7 @@ class SersicMocks:
     def _rng(self, index, stream):
         return np.random.default_rng([int(self.seed), int(index), stream])
 
-    def mock(self, index) -> Mock:
+    def mock(self, index: int) -> Mock:
         """Noiseless galaxy number ``index``.
 
         Parameters
@@ -114,7 +117,7 @@ class SersicMocks:
         scene = scenes.draw(self._rng(index, 0), bands=self.bands, shape=self.shape, pixel_scale=self.pixel_scale.to_value(u.arcsec))
         return Mock(*scene)
 
-    def image(self, index):
+    def image(self, index: int) -> "tuple[MultiBandImage, QTable]":
         """Noisy image of galaxy number ``index`` and its true clumps.
 
         Parameters
@@ -146,7 +149,7 @@ class SersicMocks:
         )
         return image, self.truth(mock)
 
-    def truth(self, mock):
+    def truth(self, mock: Any) -> Any:
         """Table of the clumps of a `Mock`; columns as in `image`."""
         clumps = mock.clumps
         table = QTable()

@@ -3,6 +3,7 @@
 import warnings
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import astropy.units as u
 import numpy as np
@@ -15,6 +16,9 @@ from . import background as _background
 from . import kernels
 from .correction import OVERSAMPLING, psf_tables
 from .empty import flux_noise
+
+if TYPE_CHECKING:
+    from astroclumps.image import MultiBandImage
 
 __all__ = ["ClumpPhotometry"]
 
@@ -95,7 +99,7 @@ class ClumpPhotometry:
         if isinstance(self.seed, bool) or not isinstance(self.seed, (int, np.integer)) or self.seed < 0:
             raise ValueError(f"seed must be a whole number, zero or positive, got {self.seed!r}")
 
-    def measure(self, image, clumps) -> QTable:
+    def measure(self, image: "MultiBandImage", clumps: QTable) -> QTable:
         """Add fluxes, errors, backgrounds and flags to a table of clumps.
 
         Parameters

@@ -2,6 +2,7 @@
 
 import warnings
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import astropy.units as u
 import numpy as np
@@ -11,6 +12,9 @@ from astroclumps import bands as _bands
 from astroclumps import catalog
 from astroclumps.column import Column
 from astroclumps.exceptions import AstroclumpsWarning
+
+if TYPE_CHECKING:
+    from astroclumps.image import MultiBandImage
 
 __all__ = ["SIZE_COLUMNS", "ClumpSizes"]
 
@@ -112,7 +116,7 @@ class ClumpSizes:
         if not (np.isfinite(self.significance) and self.significance > 0):
             raise ValueError(f"significance must be positive, got {self.significance!r}")
 
-    def measure(self, image, clumps) -> QTable:
+    def measure(self, image: "MultiBandImage", clumps: QTable) -> QTable:
         """Add sizes to a table of clumps.
 
         Parameters

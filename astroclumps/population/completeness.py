@@ -1,12 +1,15 @@
 """Completeness as a function of a clump's mass, from a table or a callable."""
 
+from collections.abc import Callable
+from typing import Any
+
 import astropy.units as u
 import numpy as np
 
 __all__ = ["completeness_function"]
 
 
-def completeness_function(completeness):
+def completeness_function(completeness: Any) -> Callable:
     """A function of mass in Msun that gives the share of clumps that is found.
 
     Parameters

@@ -90,7 +90,15 @@ class CrossMatch(NamedTuple):
     row: np.ndarray
 
 
-def cross_match(galaxies, catalogue, *, max_offset=0.5 * u.arcsec, remove_offset=False, keep="matched", suffix="_2") -> CrossMatch:
+def cross_match(
+    galaxies: QTable,
+    catalogue: QTable,
+    *,
+    max_offset: u.Quantity = 0.5 * u.arcsec,
+    remove_offset: bool = False,
+    keep: str = "matched",
+    suffix: str = "_2",
+) -> CrossMatch:
     """Match galaxies with a catalogue by position, one to one.
 
     Parameters

@@ -1,14 +1,21 @@
 """Distances of clumps from their galaxies' centres in effective radii (G21 5.2)."""
 
+from typing import TYPE_CHECKING
+
 import astropy.units as u
 import numpy as np
 
 from .sample import Sample, values_of
 
+if TYPE_CHECKING:
+    from astropy.table import QTable
+
 __all__ = ["normalised_radius"]
 
 
-def normalised_radius(clumps, galaxies, *, pixel_scale=None, deproject=False):
+def normalised_radius(
+    clumps: "QTable", galaxies: "QTable", *, pixel_scale: u.Quantity | None = None, deproject: bool = False
+) -> np.ndarray:
     """Distance of each clump from its galaxy's centre over R_e, the column ``r_norm``.
 
     Parameters

@@ -1,5 +1,7 @@
 """How any property of clumps is distributed, by class (G21 Fig. 13 of ages)."""
 
+from typing import TYPE_CHECKING, Any
+
 import astropy.units as u
 import numpy as np
 from astropy.table import QTable
@@ -7,13 +9,26 @@ from astropy.table import QTable
 from .radial import radial_distribution
 from .sample import P_0, POPULATIONS, values_of
 
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
 __all__ = ["AGE_BINS", "distribution"]
 
 AGE_BINS = np.geomspace(10, 10_000, 13) * u.Myr
 """Edges in age, 0.25 dex wide (ours)."""
 
 
-def distribution(clumps, *, column, bins, populations=POPULATIONS, threshold=P_0, galaxies=None, n_bootstrap=200, seed=0) -> QTable:
+def distribution(
+    clumps: QTable,
+    *,
+    column: str,
+    bins: "u.Quantity | ArrayLike",
+    populations: Any = POPULATIONS,
+    threshold: Any = P_0,
+    galaxies: QTable | None = None,
+    n_bootstrap: int = 200,
+    seed: int = 0,
+) -> QTable:
     """Probability density of the logarithm of a column, for each class.
 
     Parameters

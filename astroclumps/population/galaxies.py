@@ -1,8 +1,10 @@
 """Galaxy tables: catalogues such as those of CANDELS as the tables that this package works with (G21 5.1)."""
 
+import os
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import astropy.units as u
 import numpy as np
@@ -28,7 +30,15 @@ _FORMATS |= dict.fromkeys((".vot", ".votable", ".xml"), "votable")
 
 
 def read_galaxies(
-    path, *, columns=None, missing=None, pixel_scale=None, out_of_range="raise", names=None, format=None, **options
+    path: str | os.PathLike,
+    *,
+    columns: Any = None,
+    missing: Any = None,
+    pixel_scale: Any = None,
+    out_of_range: Any = "raise",
+    names: Any = None,
+    format: str | None = None,
+    **options: Any,
 ) -> QTable:
     """Read a catalogue of galaxies.
 
@@ -94,7 +104,16 @@ def read_galaxies(
     return result
 
 
-def galaxy_table(table, *, columns=None, missing=None, pixel_scale=None, out_of_range="raise", names=None, who="the table") -> QTable:
+def galaxy_table(
+    table: Table,
+    *,
+    columns: Any = None,
+    missing: Any = None,
+    pixel_scale: u.Quantity | None = None,
+    out_of_range: str = "raise",
+    names: str | None = None,
+    who: str = "the table",
+) -> QTable:
     """Make a table of galaxies from a table with other names and units.
 
     Parameters

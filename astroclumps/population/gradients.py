@@ -2,6 +2,7 @@
 
 import re
 import warnings
+from collections.abc import Sequence
 
 import astropy.units as u
 import numpy as np
@@ -16,7 +17,17 @@ __all__ = ["gradient"]
 _SSFR = 1 / u.yr
 
 
-def gradient(clumps, *, of, radius="log", within=True, populations=POPULATIONS, threshold=P_0, n_bootstrap=200, seed=0) -> QTable:
+def gradient(
+    clumps: QTable,
+    *,
+    of: str,
+    radius: str = "log",
+    within: bool = True,
+    populations: Sequence[str] = POPULATIONS,
+    threshold: float | None = P_0,
+    n_bootstrap: int = 200,
+    seed: int = 0,
+) -> QTable:
     """Slope of a property against r / R_e by least squares, with errors from draws of galaxies.
 
     Parameters

@@ -1,6 +1,8 @@
 """The galaxies of clumps: how much of their light and mass is in clumps, how many are clumpy, and which host what (G21 5.2.3, Fig. 12)."""
 
 import warnings
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import astropy.units as u
 import numpy as np
@@ -11,13 +13,16 @@ from ..exceptions import AstroclumpsWarning, CatalogError, NoClumpsWarning
 from .sample import P_0, POPULATIONS, Sample, parents_of, values_of
 from .transition import Transition, transition_mass
 
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
 __all__ = ["HOST_BINS", "clump_fractions", "clumpy_fraction", "host_masses", "host_transition", "mean_fraction", "with_hosts"]
 
 HOST_BINS = 10 ** np.arange(9.0, 12.01, 0.25) * u.Msun
 """Edges in the galaxy's stellar mass: the sample's range (G21 5.1) in steps of 0.25 dex (ours)."""
 
 
-def with_hosts(clumps, galaxies, *, columns=("mass", "redshift")) -> QTable:
+def with_hosts(clumps: QTable, galaxies: QTable, *, columns: Sequence[str] = ("mass", "redshift")) -> QTable:
     """Add properties of their galaxies to clumps.
 
     Parameters
@@ -49,7 +54,14 @@ def with_hosts(clumps, galaxies, *, columns=("mass", "redshift")) -> QTable:
     return result
 
 
-def clump_fractions(clumps, galaxies, *, columns=("mass",), populations=POPULATIONS, threshold=P_0) -> QTable:
+def clump_fractions(
+    clumps: QTable,
+    galaxies: QTable,
+    *,
+    columns: Sequence[str] = ("mass",),
+    populations: Sequence[str] = POPULATIONS,
+    threshold: float | None = P_0,
+) -> QTable:
     """Share of each galaxy's mass, light or star formation that is in its clumps.
 
     Parameters
@@ -103,7 +115,7 @@ def clump_fractions(clumps, galaxies, *, columns=("mass",), populations=POPULATI
     return table
 
 
-def mean_fraction(fractions, *, column, n_bootstrap=200, seed=0):
+def mean_fraction(fractions: QTable, *, column: str, n_bootstrap: int = 200, seed: int = 0) -> tuple[float, float]:
     """Mean of a column of `clump_fractions` over galaxies, and its error.
 
     Parameters
@@ -135,7 +147,16 @@ def mean_fraction(fractions, *, column, n_bootstrap=200, seed=0):
     return boot.ratio(np.where(known, values, 0.0), known)
 
 
-def clumpy_fraction(clumps, galaxies, *, by="mass", bins=HOST_BINS, min_clumps=1, population="all", threshold=P_0) -> QTable:
+def clumpy_fraction(
+    clumps: QTable,
+    galaxies: QTable,
+    *,
+    by: str = "mass",
+    bins: "u.Quantity | ArrayLike" = HOST_BINS,
+    min_clumps: int = 1,
+    population: str = "all",
+    threshold: float = P_0,
+) -> QTable:
     """Share of galaxies that have clumps, in bins of a property of the galaxies.
 
     Parameters
@@ -203,7 +224,16 @@ def clumpy_fraction(clumps, galaxies, *, by="mass", bins=HOST_BINS, min_clumps=1
     return table
 
 
-def host_masses(clumps, galaxies, *, bins=HOST_BINS, populations=POPULATIONS, threshold=P_0, n_bootstrap=200, seed=0) -> QTable:
+def host_masses(
+    clumps: QTable,
+    galaxies: QTable,
+    *,
+    bins: u.Quantity = HOST_BINS,
+    populations: Sequence[str] = POPULATIONS,
+    threshold: float | None = P_0,
+    n_bootstrap: int = 200,
+    seed: int = 0,
+) -> QTable:
     """How clumps are distributed over the masses of their galaxies, each galaxy counted once for each clump (G21 Fig. 12).
 
     Parameters
@@ -279,7 +309,9 @@ def host_masses(clumps, galaxies, *, bins=HOST_BINS, populations=POPULATIONS, th
     return table
 
 
-def host_transition(clumps, galaxies, *, threshold=P_0, method="logistic", n_bootstrap=200, seed=0) -> Transition:
+def host_transition(
+    clumps: QTable, galaxies: QTable, *, threshold: Any = P_0, method: Any = "logistic", n_bootstrap: int = 200, seed: int = 0
+) -> Transition:
     """Find the galaxy mass above which most clumps are long-lived.
 
     G21 reads 10^10.2 Msun (CANDELS) and 10^10.8 Msun (VELA) from its Figure 12.

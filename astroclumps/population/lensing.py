@@ -6,6 +6,7 @@ divided by mu, lengths by its square root. The shear is not undone: lengths are 
 
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import astropy.units as u
 import numpy as np
@@ -14,6 +15,10 @@ from astropy.table import QTable
 from ..catalog import add_history
 from ..exceptions import CatalogError
 from .magnification import magnifications
+
+if TYPE_CHECKING:
+    from astropy.wcs import WCS
+    from numpy.typing import ArrayLike
 
 __all__ = ["SCALED", "demagnify", "demagnify_draws", "power_of"]
 
@@ -36,7 +41,7 @@ two lengths.
 _FORMS = ("one number", "a value for each row", "a map")
 
 
-def power_of(name):
+def power_of(name: str) -> Any:
     """Unit and power of the magnification that a column scales with.
 
     Parameters
@@ -58,7 +63,7 @@ def power_of(name):
     return next(((unit, power) for pattern, unit, power in SCALED if re.fullmatch(pattern, name)), None)
 
 
-def demagnify(table, magnification, *, error=None, wcs=None, also=None) -> QTable:
+def demagnify(table: QTable, magnification: Any, *, error: Any = None, wcs: "WCS | None" = None, also: Any = None) -> QTable:
     """Divide the magnification of a gravitational lens out of a table of clumps or galaxies.
 
     Parameters
@@ -125,7 +130,14 @@ def demagnify(table, magnification, *, error=None, wcs=None, also=None) -> QTabl
     return result
 
 
-def demagnify_draws(draws, magnification, *, error=None, power=-1.0, seed=0):
+def demagnify_draws(
+    draws: "u.Quantity | ArrayLike",
+    magnification: "ArrayLike",
+    *,
+    error: "ArrayLike | None" = None,
+    power: float = -1.0,
+    seed: int | np.random.Generator = 0,
+) -> Any:
     """Divide the magnification out of draws of each clump's posterior, with its error.
 
     Parameters

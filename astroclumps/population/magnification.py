@@ -1,16 +1,22 @@
 """Magnifications of the rows of a table, from a number, a column, an array or a map."""
 
+import os
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import astropy.units as u
 import numpy as np
 
 from ..exceptions import CatalogError, ImageError
 
+if TYPE_CHECKING:
+    from astropy.table import QTable
+    from astropy.wcs import WCS
+
 __all__ = ["magnifications", "read_map"]
 
 
-def magnifications(table, given, *, wcs=None, name="magnification"):
+def magnifications(table: "QTable", given: Any, *, wcs: "WCS | None" = None, name: str = "magnification") -> np.ndarray:
     """Magnification, or its error, for each row.
 
     Parameters
@@ -69,7 +75,7 @@ def magnifications(table, given, *, wcs=None, name="magnification"):
     return values
 
 
-def read_map(path):
+def read_map(path: str | os.PathLike) -> Any:
     """Read the first image of a FITS file that is a map.
 
     Parameters

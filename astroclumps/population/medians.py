@@ -1,13 +1,17 @@
 """Medians of a column for all, long-lived and short-lived clumps, with errors over galaxies."""
 
 import warnings
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from astropy.table import QTable
 
 from ..exceptions import NoClumpsWarning
 from .sample import P_0, POPULATIONS, Sample, posterior, values_of
+
+if TYPE_CHECKING:
+    from astropy.units import Quantity
 
 __all__ = ["Difference", "class_medians", "median_difference"]
 
@@ -31,7 +35,17 @@ class Difference(NamedTuple):
     error: float
 
 
-def class_medians(clumps, *, column, populations=POPULATIONS, threshold=P_0, draws=None, galaxies=None, n_bootstrap=200, seed=0) -> QTable:
+def class_medians(
+    clumps: QTable,
+    *,
+    column: str,
+    populations: Sequence[str] = POPULATIONS,
+    threshold: float | None = P_0,
+    draws: "Quantity | None" = None,
+    galaxies: QTable | None = None,
+    n_bootstrap: int = 200,
+    seed: int = 0,
+) -> QTable:
     """Median of a column, by class.
 
     G21 quotes medians of masses (Fig. 10), radii (Fig. 11) and ages (Fig. 13).
@@ -97,7 +111,16 @@ def class_medians(clumps, *, column, populations=POPULATIONS, threshold=P_0, dra
     return table
 
 
-def median_difference(clumps, *, column, threshold=P_0, draws=None, galaxies=None, n_bootstrap=200, seed=0) -> Difference:
+def median_difference(
+    clumps: QTable,
+    *,
+    column: Any,
+    threshold: Any = P_0,
+    draws: Any = None,
+    galaxies: QTable | None = None,
+    n_bootstrap: int = 200,
+    seed: int = 0,
+) -> Difference:
     """By how many dex the median of the short-lived clumps lies above that of the long-lived ones.
 
     G21 finds about 0.5 dex less mass (5.2.1) and 0.2-0.3 dex (VELA) or 0.12-0.15 dex (CANDELS) larger radii (5.2.2) for short-lived

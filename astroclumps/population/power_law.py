@@ -6,6 +6,7 @@ dN/dM is -1 in dN/dlogM. Figure 10 of Ginzburg et al. (2021) counts clumps per l
 
 import warnings
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import astropy.units as u
 import numpy as np
@@ -15,6 +16,9 @@ from ..arguments import bare
 from ..arguments import quantity as _quantity
 from ..exceptions import AstroclumpsWarning, NoClumpsWarning
 from .completeness import completeness_function
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
 
 __all__ = ["SLOPE_MASS", "PowerLawFit", "draw_power_law", "fit_power_law"]
 
@@ -81,7 +85,9 @@ class PowerLawFit:
         return table
 
 
-def draw_power_law(n, *, slope, low, high=np.inf * u.Msun, seed=0):
+def draw_power_law(
+    n: int, *, slope: float, low: u.Quantity, high: u.Quantity = np.inf * u.Msun, seed: int | np.random.Generator = 0
+) -> u.Quantity:
     """Masses of a truncated power law dN/dM ~ M^slope, for tests of what is done with them.
 
     Parameters
@@ -117,7 +123,15 @@ def draw_power_law(n, *, slope, low, high=np.inf * u.Msun, seed=0):
 
 
 def fit_power_law(
-    mass, *, low=SLOPE_MASS, high=np.inf * u.Msun, weights=None, groups=None, completeness=None, draw_prior=-1.0, level=0.6827
+    mass: u.Quantity,
+    *,
+    low: u.Quantity = SLOPE_MASS,
+    high: u.Quantity = np.inf * u.Msun,
+    weights: "ArrayLike | None" = None,
+    groups: "ArrayLike | None" = None,
+    completeness: Any = None,
+    draw_prior: Any = -1.0,
+    level: float = 0.6827,
 ) -> PowerLawFit:
     """Fit dN/dM ~ M^slope to the masses between two limits by maximum likelihood.
 

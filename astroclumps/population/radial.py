@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import astropy.units as u
 import numpy as np
@@ -10,6 +11,9 @@ from astropy.table import QTable, vstack
 from ..exceptions import NoClumpsWarning
 from .medians import class_medians
 from .sample import P_0, POPULATIONS, Sample, values_of
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
 
 __all__ = ["RADIAL_BINS", "THRESHOLDS", "radial_distribution", "radial_medians"]
 
@@ -21,7 +25,14 @@ RADIAL_BINS = np.geomspace(0.5, 3.0, 9)
 
 
 def radial_distribution(
-    clumps, *, bins=RADIAL_BINS, populations=POPULATIONS, threshold=P_0, galaxies=None, n_bootstrap=200, seed=0
+    clumps: QTable,
+    *,
+    bins: "ArrayLike" = RADIAL_BINS,
+    populations: Sequence[str] = POPULATIONS,
+    threshold: float | None = P_0,
+    galaxies: QTable | None = None,
+    n_bootstrap: int = 200,
+    seed: int = 0,
 ) -> QTable:
     """Probability density of log r, for each class.
 
@@ -93,7 +104,13 @@ def radial_distribution(
 
 
 def radial_medians(
-    clumps, *, thresholds: "Sequence[float | None]" = THRESHOLDS, populations=POPULATIONS, galaxies=None, n_bootstrap=200, seed=0
+    clumps: QTable,
+    *,
+    thresholds: "Sequence[float | None]" = THRESHOLDS,
+    populations: Any = POPULATIONS,
+    galaxies: QTable | None = None,
+    n_bootstrap: int = 200,
+    seed: int = 0,
 ) -> QTable:
     """Median r / R_e, and the share of clumps inside R_e, of each class at each P_0.
 

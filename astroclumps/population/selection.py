@@ -86,7 +86,7 @@ class GalaxyCuts:
         if self.bands is not None:
             object.__setattr__(self, "bands", _bands.names(self.bands))
 
-    def apply(self, galaxies) -> Selection:
+    def apply(self, galaxies: QTable) -> Selection:
         """Cut a table of galaxies.
 
         Parameters
@@ -157,7 +157,7 @@ class ClumpCuts:
         object.__setattr__(self, "r_norm", _pair("r_norm", self.r_norm))
         _single("mass_ratio", self.mass_ratio)
 
-    def apply(self, clumps, galaxies=None) -> Selection:
+    def apply(self, clumps: QTable, galaxies: QTable | None = None) -> Selection:
         """Cut a table of clumps.
 
         Parameters

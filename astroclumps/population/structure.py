@@ -1,7 +1,7 @@
 """Effective radius and axis ratio of a galaxy, measured where no catalogue has them (G21 5.1)."""
 
 import warnings
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import astropy.units as u
 import numpy as np
@@ -11,6 +11,9 @@ from .. import bands as _bands
 from ..detection.galaxy import galaxies
 from ..exceptions import AstroclumpsWarning
 from ..mock.light_fit import fit_light
+
+if TYPE_CHECKING:
+    from astroclumps.image import MultiBandImage
 
 __all__ = ["Structure", "measure_structure", "measure_structures"]
 
@@ -68,7 +71,9 @@ class Structure(NamedTuple):
     success: bool
 
 
-def measure_structure(image, *, band=None, clumps=None, mask_neighbours=True, fallback=False) -> Structure:
+def measure_structure(
+    image: "MultiBandImage", *, band: Any = None, clumps: QTable | None = None, mask_neighbours: bool = True, fallback: bool = False
+) -> Structure:
     """Fit a Sersic profile with the image's point-spread function to one band.
 
     `~astroclumps.mock.light_fit.fit_light` does the fit, with the profile's middle sampled finely. Pixels are weighted by the image's
@@ -138,7 +143,7 @@ def measure_structure(image, *, band=None, clumps=None, mask_neighbours=True, fa
     return _nothing(name)
 
 
-def measure_structures(images, *, band=None, mask_neighbours=True, fallback=False) -> QTable:
+def measure_structures(images: Any, *, band: Any = None, mask_neighbours: Any = True, fallback: Any = False) -> QTable:
     """Measure the structure of many galaxies.
 
     Parameters

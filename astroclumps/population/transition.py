@@ -2,12 +2,16 @@
 
 import warnings
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import astropy.units as u
 import numpy as np
 
 from ..exceptions import AstroclumpsWarning, NoClumpsWarning
 from .sample import P_0, Sample, posterior
+
+if TYPE_CHECKING:
+    from astropy.table import QTable
 
 __all__ = ["Transition", "transition_mass"]
 
@@ -52,7 +56,15 @@ class Transition:
 
 
 def transition_mass(
-    clumps, *, column="mass", threshold=P_0, draws=None, method="logistic", galaxies=None, n_bootstrap=200, seed=0
+    clumps: "QTable",
+    *,
+    column: str = "mass",
+    threshold: float | None = P_0,
+    draws: u.Quantity | None = None,
+    method: str = "logistic",
+    galaxies: "QTable | None" = None,
+    n_bootstrap: int = 200,
+    seed: int = 0,
 ) -> Transition:
     """Find the mass at which long- and short-lived clumps are equally many, without bins.
 

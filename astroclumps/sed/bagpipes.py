@@ -5,8 +5,10 @@ import gc
 import io
 import logging
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,6 +16,10 @@ from .. import bands as _bands
 from . import measurements
 from .posterior import Posterior, best_parameters, fitted_table, history_line, make_spectrum, percentiles
 from .priors import HISTORIES, Prior, check_settings
+
+if TYPE_CHECKING:
+    from astropy.table import QTable, Row
+    from numpy.typing import ArrayLike
 
 __all__ = ["BagpipesSED", "bagpipes_model"]
 
@@ -50,7 +56,17 @@ def _curve_lines(name):
     return tuple(f"{w!r} {t!r}" for w, t in zip(wavelength.tolist(), transmission.tolist(), strict=True))
 
 
-def bagpipes_model(bands, redshift, *, age, tau, metallicity, a_v, mass_formed, model=None):
+def bagpipes_model(
+    bands: Sequence[str],
+    redshift: float,
+    *,
+    age: float,
+    tau: float,
+    metallicity: float,
+    a_v: float,
+    mass_formed: float,
+    model: object = None,
+) -> Any:
     """bagpipes' model of one stellar component.
 
     Parameters
@@ -125,7 +141,7 @@ class BagpipesSED:
         if self.n_effective < 1:
             raise ValueError(f"n_effective must be positive, got {self.n_effective}")
 
-    def fit(self, photometry, *, redshift):
+    def fit(self, photometry: "QTable", *, redshift: "ArrayLike") -> "QTable":
         """Fit every row of a table.
 
         Parameters
@@ -217,7 +233,7 @@ class BagpipesSED:
             },
         )
 
-    def spectrum(self, row, *, redshift):
+    def spectrum(self, row: "Row", *, redshift: float) -> Any:
         """Spectrum of the best model of a row, made by bagpipes.
 
         Parameters

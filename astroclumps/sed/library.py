@@ -1,8 +1,9 @@
 """The fast fit: a library of models drawn from the prior, weighed by their likelihood."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -10,6 +11,10 @@ from .. import photometry_grid
 from . import measurements
 from .posterior import LEVELS, Posterior, best_parameters, fitted_table, history_line, make_spectrum, percentiles
 from .priors import HISTORIES, LOG_MASS, Prior, check_settings
+
+if TYPE_CHECKING:
+    from astropy.table import QTable, Row
+    from numpy.typing import ArrayLike
 
 __all__ = ["Library", "LibrarySED"]
 
@@ -106,7 +111,7 @@ class LibrarySED:
         if self.n_effective < 0:
             raise ValueError(f"n_effective must not be negative, got {self.n_effective}")
 
-    def library(self, bands, redshift, *, sfh=None):
+    def library(self, bands: Sequence[str], redshift: float, *, sfh: str | None = None) -> Any:
         """The library at a redshift; the last four are kept.
 
         Parameters
@@ -124,7 +129,7 @@ class LibrarySED:
         """
         return _library(tuple(bands), float(redshift), sfh or self.sfh, self.n_models, self.seed)
 
-    def fit(self, photometry, *, redshift):
+    def fit(self, photometry: "QTable", *, redshift: "ArrayLike") -> "QTable":
         """Fit every row of a table.
 
         Parameters
@@ -204,7 +209,7 @@ class LibrarySED:
                 break
         return samples
 
-    def spectrum(self, row, *, redshift):
+    def spectrum(self, row: "Row", *, redshift: float) -> Any:
         """Spectrum of the best model of a row, at the full resolution of the stellar grid.
 
         Parameters

@@ -143,7 +143,7 @@ class MassCorrection:
             raise ValueError(f"the prior is zero from {low:.3g} to {high:.3g} Msun, where the likelihood was measured")
         return density / (np.where(sums > 0, sums, 1.0) * measured.step)
 
-    def draw_prior(self, clumps):
+    def draw_prior(self, clumps: QTable) -> Callable:
         """Prior that `draws` of these clumps were made with, for `~astroclumps.population.power_law.fit_power_law`.
 
         Parameters
@@ -180,7 +180,7 @@ class MassCorrection:
 
         return density
 
-    def posterior(self, clumps):
+    def posterior(self, clumps: QTable) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Posterior probability of each cell of true mass.
 
         Parameters
@@ -225,7 +225,7 @@ class MassCorrection:
         note[bad] = "no mass"
         return seen, np.flatnonzero(note == ""), place, note
 
-    def correct(self, clumps) -> QTable:
+    def correct(self, clumps: QTable) -> QTable:
         """Add corrected masses.
 
         Parameters
@@ -266,7 +266,7 @@ class MassCorrection:
         table.meta["history"] = [*clumps.meta.get("history", []), line]
         return table
 
-    def draws(self, clumps, *, n_draws=100, seed=0) -> u.Quantity:
+    def draws(self, clumps: QTable, *, n_draws: int = 100, seed: int = 0) -> u.Quantity:
         """Draw from the posterior of each clump's true mass.
 
         Parameters

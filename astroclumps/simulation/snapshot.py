@@ -1,9 +1,10 @@
 """`Snapshot`: one galaxy of a simulation at one time, as particles or cells with units."""
 
 import contextlib
+import os
 from dataclasses import dataclass, field, fields
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import astropy.units as u
 import numpy as np
@@ -24,7 +25,7 @@ _INNER = 0.15  # of the virial radius, where the galaxy ends (METHODS 1)
 _OVERDENSITY = 200  # times the critical density, inside the virial radius (ours)
 
 
-def vela_cosmology():
+def vela_cosmology() -> Any:
     """The VELA simulations' cosmology: flat, H0 = 70.4 km/s/Mpc, Omega_m = 0.2726."""
     from astropy.cosmology import FlatLambdaCDM
 
@@ -190,7 +191,7 @@ class Snapshot:
         return "\n".join(lines)
 
     @classmethod
-    def read(cls, path, *, format: str | None = None, **options) -> "Snapshot":
+    def read(cls, path: str | os.PathLike, *, format: str | None = None, **options: Any) -> "Snapshot":
         """Read a snapshot from a file.
 
         Parameters
@@ -226,7 +227,7 @@ class Snapshot:
             raise PluginError(f"simulation reader {name!r} must return a Snapshot, got {type(made).__name__}")
         return made
 
-    def write(self, path, *, overwrite: bool = False) -> None:
+    def write(self, path: str | os.PathLike, *, overwrite: bool = False) -> None:
         """Write everything to one NumPy archive, from which `read` gets the same numbers back.
 
         Parameters
@@ -277,7 +278,7 @@ class Snapshot:
             changes[name] = None if value is None else _turned(value, matrix)
         return self.replace(**changes)
 
-    def replace(self, **changes) -> "Snapshot":
+    def replace(self, **changes: Any) -> "Snapshot":
         """The same snapshot with other values of some arguments; tables are shared, and what was measured before is kept.
 
         Parameters

@@ -2,6 +2,7 @@
 
 import warnings
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 import astropy.units as u
 import numpy as np
@@ -15,6 +16,9 @@ from . import merger_tree
 from .lifetimes import clump_times, longevity, mean_over_track, track_roots
 from .memberships import members_of
 from .progenitors import Forest
+
+if TYPE_CHECKING:
+    from astroclumps.simulation.snapshot import Snapshot
 
 __all__ = ["ClumpTracker"]
 
@@ -131,7 +135,7 @@ class ClumpTracker:
         """Remove the temporary folder. Results can still be asked for; snapshots cannot be added."""
         self._run.forest.store.close()
 
-    def add(self, snapshot, clumps: QTable, star_labels: np.ndarray) -> None:
+    def add(self, snapshot: "Snapshot", clumps: QTable, star_labels: np.ndarray) -> None:
         """Add the next snapshot.
 
         Parameters
@@ -234,7 +238,7 @@ class ClumpTracker:
         """Number of links by the snapshots they bridge; see `~astroclumps.simulation.merger_tree.links_by_gap`."""
         return merger_tree.links_by_gap(self.edges())
 
-    def graph(self):
+    def graph(self) -> Any:
         """The merger tree as a ``networkx.DiGraph``; see `~astroclumps.simulation.merger_tree.graph`."""
         return merger_tree.graph(self._finished(), self.edges())
 

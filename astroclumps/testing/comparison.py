@@ -1,11 +1,16 @@
 """What differs between two tables, and a fingerprint of an image."""
 
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
+
+if TYPE_CHECKING:
+    from astroclumps.image import MultiBandImage
 
 __all__ = ["difference", "fingerprint"]
 
 
-def difference(one, other, meta=True):
+def difference(one: Any, other: Any, meta: Any = True) -> Any:
     """What differs between two tables, in words; empty if they are the same."""
     if one.colnames != other.colnames:
         return f"columns {one.colnames} against {other.colnames}"
@@ -24,7 +29,7 @@ def _bytes(column):
     return str(getattr(column, "unit", None)), values.dtype.kind, values.tolist() if values.dtype.kind in "OU" else values.tobytes()
 
 
-def fingerprint(image):
+def fingerprint(image: "MultiBandImage") -> Any:
     """Everything that an image holds, for comparison."""
     arrays = (image.data, image.mask, image.psf, None if image.uncertainty is None else image.uncertainty.array)
     header = None if image.wcs is None else image.wcs.to_header_string()

@@ -1,6 +1,7 @@
 """Small inputs with a known content, for checks and for the tests of plugins."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import astropy.units as u
 import numpy as np
@@ -95,7 +96,7 @@ def example_photometry(*, bands: Sequence = CANDELS) -> QTable:
     return table
 
 
-def poor_images(bands):
+def poor_images(bands: Any) -> Any:
     """A galaxy, and images in which there is little or nothing to see, by the name of the check."""
     good = example_image(bands=bands)
     damaged = good.data.copy()
