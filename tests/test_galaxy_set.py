@@ -136,3 +136,15 @@ def test_images_without_clumps_are_kept(tmp_path):
     made = GalaxySet(write_galaxy_set(tmp_path, n_galaxies=1, n_images=2, n_clumps=0))
     assert not made.positives(0).any()
     assert made.truth_map(1).sum() == 0
+
+
+@pytest.mark.parametrize(
+    ("recipe", "words"),
+    [("SyntheticSuite(seed=1)", " of a synthetic suite"), ("SnapshotFiles([['a']])", " read from snapshots of simulations"), ("One()", "")],
+)
+def test_a_set_knows_where_its_galaxies_come_from(tmp_path, recipe, words):
+    write_galaxy_set(tmp_path, n_galaxies=2, n_images=2)
+    assert GalaxySet(tmp_path).source == ""
+    (tmp_path / "recipe.txt").write_text(f"{recipe}\nGalaxyImages()\n", encoding="utf-8")
+    assert GalaxySet(tmp_path).source == words
+    assert GalaxySet(tmp_path).select(1).source == words

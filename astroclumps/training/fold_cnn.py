@@ -140,7 +140,7 @@ def train_cnn_fold(
         name=FOLD_CNN if fold == RELEASE else f"{FOLD_CNN}-fold-{fold}", version=version,
         architecture={"channels": len(galaxies.bands), "size": size, "dropout": dropout}, bands=list(galaxies.bands), pixel_scale=PIXEL,
         stretch=STAMP_STRETCH, threshold=0.5, max_missing_bands=3, held_out=held_out, recipe=told,
-        trained_on=f"{len(index)} stamps of {len(np.unique(stamps.galaxy[index]))} simulated galaxies of a synthetic suite",
+        trained_on=f"{len(index)} stamps of {len(np.unique(stamps.galaxy[index]))} simulated galaxies{galaxies.source}",
     )  # fmt: skip
     if fold != RELEASE:
         found = Predictions.read(fold_files(out, "unet", fold)[1])

@@ -146,7 +146,7 @@ def train_unet_fold(
         weights_file, network, kind="unet", shape=(1, len(galaxies.bands), 64, 64), name=name, version=version,
         architecture={"channels": len(galaxies.bands), **shape}, bands=list(galaxies.bands), pixel_scale=PIXEL, stretch=STRETCH,
         threshold=round(chosen["threshold"], 4), floor=chosen["floor"], max_missing_bands=3, held_out=chosen_on, recipe=told,
-        trained_on=f"{len(np.unique(galaxies.galaxy[index]))} simulated galaxies of a synthetic suite, {len(index)} mock images"
+        trained_on=f"{len(np.unique(galaxies.galaxy[index]))} simulated galaxies{galaxies.source}, {len(index)} mock images"
         + ("" if mix is None else f", and Sersic mocks in {mix_share:.0%} of the batches"),
     )  # fmt: skip
     if fold != RELEASE:

@@ -129,6 +129,8 @@ class GalaxySet:
     Attributes
     ----------
     bands : tuple of str
+    source : str
+        Where the galaxies come from, as model cards say it after "simulated galaxies"; empty where the folder has no recipe.
     data : ndarray of float32, shape (n, band, y, x)
         Noiseless images, uJy per pixel.
     galaxy, snapshot : int ndarray, shape (n,)
@@ -171,6 +173,7 @@ class GalaxySet:
             what = ", ".join(file.name for file in files if not file.is_file()) or "galaxy-*.npz"
             raise FileNotFoundError(f"no {what} in {folder}; make a set with make_galaxy_set or 'astroclumps dataset'")
         parts = [_read(file) for file in files]
+        self.source = _source(folder)
         self.bands = tuple(str(band) for band in parts[0].pop("bands"))
         for file, part in zip(files[1:], parts[1:], strict=True):
             if tuple(part.pop("bands")) != self.bands or part["data"].shape[1:] != parts[0]["data"].shape[1:]:
@@ -308,10 +311,19 @@ class GalaxySet:
         if len(index) and np.array_equal(index, np.arange(index[0], index[0] + len(index))) and index[0] >= 0:
             index = slice(index[0], index[0] + len(index))  # a view
         made = object.__new__(GalaxySet)
-        made.bands, made._clumps, made._names, made._rows = self.bands, self._clumps, self._names, self._rows[index]
+        made.source, made.bands, made._clumps, made._names = self.source, self.bands, self._clumps, self._names
+        made._rows = self._rows[index]
         for name in self._names:
             setattr(made, name, getattr(self, name)[index])
         return made
+
+
+def _source(folder):
+    """Where the galaxies come from, in the words of model cards, from the folder's recipe; empty if nothing is known."""
+    recipe = folder / "recipe.txt"
+    text = recipe.read_text(encoding="utf-8") if recipe.is_file() else ""
+    known = {"SyntheticSuite(": " of a synthetic suite", "SnapshotFiles(": " read from snapshots of simulations"}
+    return next((words for start, words in known.items() if text.startswith(start)), "")
 
 
 def _column(columns, name, kind, shape, what):
