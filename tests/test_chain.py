@@ -60,4 +60,4 @@ def test_from_a_seed_to_scores(tmp_path):
     assert 0 < made["detectors"]["held-out folds"]["own"]["completeness"][0] <= 1
     card = weights.card(folds / "unet" / "fold-all.safetensors")
     assert card["recipe"]["held_out"] == []
-    assert card["trained_on"].startswith("3 simulated galaxies")
+    assert card["trained_on"].startswith("3 simulated galaxies of a synthetic suite, ")
