@@ -5,6 +5,7 @@ Everything here is also reached through `astroclumps.catalog`.
 
 import json
 import os
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -76,12 +77,15 @@ def read(path: str | os.PathLike) -> QTable:
     if not path.exists():
         raise FileNotFoundError(f"no file {path}")
     try:
-        table = {"ecsv": _read_ecsv, "fits": _read_fits, "votable": _read_votable}[kind](path)
-    except CatalogError:
+        with warnings.catch_warnings(), np.errstate(all="ignore"):
+            warnings.filterwarnings("ignore", module=r"astropy\.")  # damage is an error, and what else they say changes no number
+            return _restore({"ecsv": _read_ecsv, "fits": _read_fits, "votable": _read_votable}[kind](path))
+    except CatalogError as exc:
+        raise exc if path.name in str(exc) else CatalogError(f"{path} is not a readable {kind} table: {exc}") from exc
+    except MemoryError:
         raise
-    except (OSError, EOFError, ValueError, TypeError, KeyError, IndexError, Warning) as exc:
-        raise CatalogError(f"{path} is not a readable {kind} table: {exc}") from exc
-    return _restore(table)
+    except Exception as exc:  # what parsers of tables raise over damaged ones has no end
+        raise CatalogError(f"{path} is not a readable {kind} table: {' '.join(str(exc).split())[:500]}") from exc
 
 
 def to_regions(
@@ -247,8 +251,16 @@ def _restore(table):
         table.remove_columns(["ra", "dec"])
         table.add_column(sky, name="sky", index=where)
     table.meta = dict(table.meta)
-    table.meta["history"] = [str(line) for line in table.meta.get("history", [])]
+    table.meta["history"] = _history(table.meta.get("history", []))
     return table
+
+
+def _history(lines):
+    """Lines of text; lists within the list are refused, for their aliases can stand for any length."""
+    lines = [lines] if isinstance(lines, str) else lines
+    if not isinstance(lines, (list, tuple)) or any(isinstance(line, (list, tuple, dict, set)) for line in lines):
+        raise CatalogError("its history is not a list of lines")
+    return [str(line) for line in lines]
 
 
 def _plain(values):

@@ -4,6 +4,7 @@ import json
 import lzma
 import os
 import warnings
+import zipfile
 import zlib
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,10 +12,11 @@ from pathlib import Path
 import numpy as np
 
 from .exceptions import ImageError
+from .fits_structure import check_structure
 
 __all__ = ["celestial_wcs", "image_hdu", "listing", "metadata_hdu", "open_fits", "pixels", "read_metadata"]
 
-_DAMAGE = (OSError, EOFError, zlib.error, lzma.LZMAError)
+_DAMAGE = (OSError, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile)
 
 
 @contextmanager
@@ -48,13 +50,47 @@ def open_fits(path, *, whole=True):
         raise ImageError(f"{path} is empty (0 bytes)")
     try:
         hdus = _opened(path, whole)
-    except (*_DAMAGE, fits.VerifyError, ValueError, TypeError, KeyError, IndexError, AttributeError, AssertionError) as exc:
-        raise exc if isinstance(exc, ImageError) else ImageError(f"{path} cannot be read as FITS: {exc}") from exc
-    with hdus:
+    except ImageError:
+        raise
+    except (
+        *_DAMAGE,
+        fits.VerifyError,
+        ArithmeticError,
+        AssertionError,
+        AttributeError,
+        LookupError,
+        RuntimeError,
+        TypeError,
+        ValueError,
+    ) as exc:
+        raise ImageError(f"{path} cannot be read as FITS: {' '.join(str(exc).split()) or type(exc).__name__}") from exc
+    with hdus, quiet_fits():
         try:
             yield hdus
-        except (*_DAMAGE, fits.VerifyError) as exc:
-            raise ImageError(f"{path} cannot be read as FITS: {exc}") from exc
+        except ImageError:
+            raise
+        except Exception as exc:
+            if not isinstance(exc, (*_DAMAGE, fits.VerifyError)) and not _inside_fits(exc):
+                raise
+            raise ImageError(f"{path} cannot be read as FITS: {' '.join(str(exc).split()) or type(exc).__name__}") from exc
+
+
+@contextmanager
+def quiet_fits():
+    """Around reading FITS: what astropy remarks on headers is not passed on; damage is an error, and the rest changes no number."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module=r"astropy\.io\.fits")
+        yield
+
+
+def _inside_fits(exc):
+    """Whether an error comes from within astropy's reader, which damaged headers can make fail anywhere."""
+    trace = exc.__traceback__
+    while trace is not None:
+        if trace.tb_frame.f_globals.get("__name__", "").startswith("astropy.io.fits"):
+            return not isinstance(exc, MemoryError)
+        trace = trace.tb_next
+    return False
 
 
 def metadata_hdu(meta, name="META"):
@@ -99,10 +135,10 @@ def read_metadata(hdus, name="META"):
     """
     if name not in hdus:
         return {}
-    rows = hdus[name].data
     try:
+        rows = hdus[name].data
         return {json.loads(f'"{row["KEY"]}"'): json.loads(row["VALUE"]) for row in rows}
-    except (KeyError, TypeError, ValueError) as exc:
+    except (KeyError, IndexError, AttributeError, TypeError, ValueError, RecursionError) as exc:
         raise ImageError(f"{hdus.filename()}: extension {name} is damaged: {exc}") from exc
 
 
@@ -118,6 +154,7 @@ def _opened(path, whole):
     """All headers read, and the length that they announce compared with what is there."""
     from astropy.io import fits
 
+    check_structure(path)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         hdus = fits.open(path, memmap=False, lazy_load_hdus=not whole)
@@ -203,7 +240,8 @@ def pixels(hdu, path, where=...):
         raise ImageError(f"{path} has unreadable pixels in extension {hdu.name or 'PRIMARY'}: {exc}") from exc
     if data.dtype.kind not in "iufb":
         raise ImageError(f"{path} has pixels of type {data.dtype} in extension {hdu.name or 'PRIMARY'}; numbers are needed")
-    return data.astype(np.float32 if data.dtype.itemsize == 4 and data.dtype.kind == "f" else float)
+    with np.errstate(invalid="ignore"):  # signalling NaN
+        return data.astype(np.float32 if data.dtype.itemsize == 4 and data.dtype.kind == "f" else float)
 
 
 def celestial_wcs(header, path):

@@ -95,8 +95,13 @@ def read_vela_catalog(path) -> QTable:
     ([3.0, 1.0], <Quantity [20., 80.] kpc>)
     """
     path = Path(path)
-    lines = [line.split() for line in path.read_text().splitlines() if line.strip()]
-    if not lines or len(lines[0]) != 1 or not lines[0][0].isdigit():
+    try:
+        lines = [line.split() for line in path.read_text(encoding="ascii").splitlines() if line.strip()]
+    except FileNotFoundError:
+        raise
+    except (OSError, UnicodeDecodeError) as exc:
+        raise CatalogError(f"{path} is no text of numbers: {exc}") from exc
+    if not lines or len(lines[0]) != 1 or not (lines[0][0].isdigit() and len(lines[0][0]) < 10):
         raise CatalogError(
             f"{path}: the first line must be the number of rows, got {' '.join(lines[0])[:40]!r}" if lines else f"{path} is empty"
         )

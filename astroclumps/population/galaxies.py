@@ -10,7 +10,8 @@ import astropy.units as u
 import numpy as np
 from astropy.table import QTable, Table
 
-from ..exceptions import AstroclumpsWarning, CatalogError
+from ..exceptions import AstroclumpsWarning, CatalogError, ImageError
+from ..fits_io import open_fits
 from .mappings import MAPPINGS, ColumnMap
 
 __all__ = ["galaxy_table", "read_galaxies"]
@@ -92,11 +93,14 @@ def read_galaxies(
     elif format == "ascii.csv":
         options = {"comment": "#", **options}
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("ignore", u.UnitsWarning)  # units that are not understood count as none
+            warnings.filterwarnings("ignore", module=r"astropy\.")
             table = Table.read(path, format=format, **options)
-    except (OSError, ValueError, TypeError, KeyError, IndexError) as exc:
-        raise CatalogError(f"{path} is not a readable table (format {format!r}): {exc}") from exc
+    except MemoryError:
+        raise
+    except Exception as exc:  # what parsers of tables raise over damaged ones has no end
+        raise CatalogError(f"{path} is not a readable table (format {format!r}): {' '.join(str(exc).split())[:500]}") from exc
     result = galaxy_table(
         table, columns=columns, missing=missing, pixel_scale=pixel_scale, out_of_range=out_of_range, names=names, who=path.name
     )
@@ -282,7 +286,10 @@ def _convert(ours, theirs, column, unit, missing, pixel_scale, who):
     if values.dtype.kind in "SU" and ours in ("ra", "dec") and unit is not None:
         from astropy.coordinates import Angle
 
-        return Angle(values, unit=unit).to(u.deg).view(u.Quantity)
+        try:
+            return Angle(values, unit=unit).to(u.deg).view(u.Quantity)
+        except ValueError as exc:
+            raise CatalogError(f"{ours} of {who}, column {theirs!r}, must hold angles: {' '.join(str(exc).split())}") from exc
     if values.dtype.kind not in "iuf":
         if target is not None:
             raise CatalogError(f"{ours} of {who}, column {theirs!r}, must hold numbers, got {values.dtype}")
@@ -363,10 +370,10 @@ def _first_table(path):
     from astropy.io import fits
 
     try:
-        with fits.open(path) as hdus:
+        with open_fits(path) as hdus:
             for i, hdu in enumerate(hdus):
                 if isinstance(hdu, fits.BinTableHDU | fits.TableHDU):
                     return i
             raise CatalogError(f"{path} holds no table; its extensions are {', '.join(hdu.name or 'PRIMARY' for hdu in hdus)}")
-    except OSError as exc:
+    except ImageError as exc:
         raise CatalogError(f"{path} is not a readable FITS file: {exc}") from exc

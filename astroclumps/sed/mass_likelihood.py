@@ -10,6 +10,7 @@ import numpy as np
 
 from ..arguments import one_number, quantity
 from ..exceptions import AstroclumpsWarning
+from ..npz_files import read_npz_arrays
 from .conditional_density import choose_width, choose_widths, conditional_density, density, folds_of, trend
 
 __all__ = ["RADII", "MassLikelihood"]
@@ -249,9 +250,8 @@ class MassLikelihood:
         if not path.is_file():
             raise FileNotFoundError(f"no mass likelihood at {path}; MassLikelihood.write makes such files")
         try:
-            with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
-                arrays = {name: file[name] for name in _ARRAYS}
-                meta = json.loads(str(file["meta"]))
+            arrays = read_npz_arrays(path, (*_ARRAYS, "meta"))
+            meta = json.loads(str(arrays.pop("meta")))
             if meta.get("format") != _FORMAT:
                 raise ValueError(f"format {meta.get('format')!r}, and this version reads {_FORMAT}")
             return cls(**arrays, meta=meta)

@@ -30,7 +30,7 @@ def guess_reader(path) -> str:
         try:
             with h5py.File(path) as file:
                 return "hdf5" if any(name.startswith("PartType") for name in file) else "yt"
-        except OSError:  # truncated: the reader says so
+        except (OSError, RuntimeError, KeyError, ValueError):  # truncated or damaged: the reader says so
             return "hdf5"
     return {".npz": "npz", ".hdf5": "hdf5", ".h5": "hdf5"}.get(path.suffix, "yt")
 

@@ -132,7 +132,7 @@ def read_hdf5(
     }
     sphere = _sphere(centre, radius)
     choices = assumptions.Choices(old_star_age=old_star_age, metallicity=metallicity, softening=softening)
-    with open_files(path, single=single_file) as files:
+    with open_files(path, single=single_file) as files, np.errstate(all="ignore"):  # what becomes infinite or NaN is refused below
         first_path, first = files[0]
         layout = layout or detect_layout(first)
         header = read_header(first, first_path, layout, given=given, choices=choices)

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from astroclumps.exceptions import SnapshotError
+from astroclumps.inflation import check_inflation
 
 __all__ = ["Group", "open_files"]
 
@@ -31,6 +32,8 @@ def open_files(path, *, single=False):
                 raise SnapshotError(f"{one}: is no HDF5 file, or is damaged or truncated: {exc}") from exc
 
         path = Path(path)
+        if path.is_symlink() and not path.exists():
+            raise SnapshotError(f"{path}: is a link that leads nowhere")
         if path.is_dir() and single:
             raise IsADirectoryError(f"{path} is a folder; single_file=True needs a file")
         if path.is_dir():
@@ -42,23 +45,43 @@ def open_files(path, *, single=False):
             path = parts[0]
         if not path.exists():
             raise FileNotFoundError(f"there is no file {path}")
-        files = [opened(path)]
-        number = files[0][1]["Header"].attrs.get("NumFilesPerSnapshot", 1) if "Header" in files[0][1] else 1
-        number = int(np.ravel(number)[0])
-        match = _PART.match(str(path))
-        if number > 1 and not match and not single and not _complete(files[0][1]):
-            raise SnapshotError(
-                f"{path}: is one of {number} files of a snapshot (NumFilesPerSnapshot), but its name is not that of a part (NAME.0.hdf5), "
-                "so that the others cannot be found; give a part under its own name with all others beside it, or set single_file=True "
-                "where this file is all there is to read"
-            )
-        if number > 1 and match and not single:
-            parts = [Path(f"{match[1]}{i}{match[3]}") for i in range(number)]
-            missing = [one.name for one in parts if not one.exists()]
-            if missing:
-                raise SnapshotError(f"{path}: is one of {number} files of a snapshot, but {', '.join(missing)} is not beside it")
-            files = [files[0] if one == path else opened(one) for one in parts]
-        yield files
+        try:
+            files = [opened(path)]
+            number = files[0][1]["Header"].attrs.get("NumFilesPerSnapshot", 1) if "Header" in files[0][1] else 1
+            number = int(np.ravel(number)[0])
+            match = _PART.match(str(path))
+            if number > 1 and not match and not single and not _complete(files[0][1]):
+                raise SnapshotError(
+                    f"{path}: is one of {number} files of a snapshot (NumFilesPerSnapshot), but its name is not that of a part (NAME.0.hdf5), "
+                    "so that the others cannot be found; give a part under its own name with all others beside it, or set single_file=True "
+                    "where this file is all there is to read"
+                )
+            if number > 1 and match and not single:
+                parts = [Path(f"{match[1]}{i}{match[3]}") for i in range(number)]
+                missing = [one.name for one in parts if not one.exists()]
+                if missing:
+                    raise SnapshotError(f"{path}: is one of {number} files of a snapshot, but {', '.join(missing)} is not beside it")
+                files = [files[0] if one == path else opened(one) for one in parts]
+            yield files
+        except SnapshotError:
+            raise
+        except Exception as exc:
+            if not _damage(exc):
+                raise
+            reason = " ".join(str(exc).split()) or type(exc).__name__
+            raise SnapshotError(f"{path}: is damaged, or holds what a snapshot cannot: {reason}") from exc
+
+
+def _damage(exc):
+    """Whether an error comes from h5py, or from a header or field that is not what it should be."""
+    if isinstance(exc, (ArithmeticError, LookupError, OSError, RuntimeError, UnicodeError, AttributeError)):
+        return True
+    trace = exc.__traceback__
+    while trace is not None:
+        if trace.tb_frame.f_globals.get("__name__", "").partition(".")[0] == "h5py":
+            return not isinstance(exc, MemoryError)
+        trace = trace.tb_next
+    return type(exc) in (TypeError, ValueError)
 
 
 def _complete(file):
@@ -150,6 +173,7 @@ class Group:
         positions = []
         for i, (path, part) in enumerate(self.parts):
             dataset = part["Coordinates"]
+            check_inflation(path, dataset.nbytes, SnapshotError)
             if len(dataset.shape) != 2 or dataset.shape[1] != 3:
                 raise SnapshotError(f"{path}, {self.name}/Coordinates: must have the shape (n, 3), got {dataset.shape}")
             if sphere is None:
@@ -204,6 +228,7 @@ def _rows(dataset, rows, path):
     if dataset.dtype.kind not in "fiu":
         what = "text" if dataset.dtype.kind in "OSU" else str(dataset.dtype)
         raise SnapshotError(f"{path}, {dataset.name.strip('/')}: holds {what}, not numbers")
+    check_inflation(path, dataset.nbytes, SnapshotError)
     try:
         if rows is None:
             values = dataset[()]

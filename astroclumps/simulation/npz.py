@@ -2,8 +2,7 @@
 
 import json
 import os
-import zipfile
-import zlib
+import tokenize
 from pathlib import Path
 
 import astropy.units as u
@@ -11,6 +10,7 @@ import numpy as np
 from astropy.table import QTable
 
 from astroclumps.exceptions import SnapshotError
+from astroclumps.npz_files import read_npz_arrays
 
 from .elements import KINDS
 from .snapshot import Snapshot
@@ -121,43 +121,37 @@ def read_npz(path) -> Snapshot:
     <Snapshot 'example': 600 stars, 400 gas elements, 200 dark-matter particles, redshift 2, 3.36 Gyr>
     """
     try:
-        with open(path, "rb") as file, _archive(file, path) as archive:
-            header = json.loads(archive["header"].tobytes())
-            if header.get("format") != _FORMAT:
-                raise SnapshotError(f"{path}: is of the format {header.get('format')!r}, this version reads {_FORMAT!r}")
-            tables = {kind: _table(archive, kind, one, path) for kind, one in header["tables"].items()}
-            given = {name: archive[name] for name in _VECTORS if name in archive}
+        archive = read_npz_arrays(path)
     except FileNotFoundError:
         raise
-    except SnapshotError:
-        raise
-    except (OSError, ValueError, KeyError, TypeError, EOFError, AttributeError, NotImplementedError, zipfile.BadZipFile, zlib.error) as exc:
-        reason = "it holds Python objects, which are never opened" if "pickle" in str(exc) else exc
+    except ValueError as exc:
+        reason = str(exc).removeprefix(f"{path} cannot be read: ")
+        if reason.startswith(("it is no archive", "the file is empty")):
+            raise SnapshotError(f"{path}: is no archive of a snapshot: {reason}; choose another reader, such as format='hdf5'") from exc
         raise SnapshotError(f"{path}: is no archive of a snapshot, or is damaged or truncated: {reason}") from exc
-    given = {name: value if _VECTORS[name] is None else value * _VECTORS[name] for name, value in given.items()}
+    if "header" not in archive:
+        raise SnapshotError(f"{path}: is no archive of a snapshot: it has no header, but {', '.join(archive)[:200] or 'no arrays'}")
     try:
-        return Snapshot(
-            name=header["name"],
-            **tables,
-            scale_factor=header["scale_factor"],
-            cosmology=_cosmology(header["cosmology"]),
-            meta=header["meta"],
-            **given,
-        )
+        header = json.loads(archive["header"].tobytes())
+        if header.get("format") != _FORMAT:
+            raise SnapshotError(f"{path}: is of the format {header.get('format')!r}, this version reads {_FORMAT!r}")
+        with np.errstate(all="ignore"):  # what becomes infinite or NaN is refused
+            tables = {kind: _table(archive, kind, one, path) for kind, one in header["tables"].items()}
+            given = {name: archive[name] for name in _VECTORS if name in archive}
+            given = {name: value if _VECTORS[name] is None else value * _VECTORS[name] for name, value in given.items()}
+            return Snapshot(
+                name=header["name"],
+                **tables,
+                scale_factor=header["scale_factor"],
+                cosmology=_cosmology(header["cosmology"]),
+                meta=header["meta"],
+                **given,
+            )
     except SnapshotError as exc:
-        raise SnapshotError(f"{path}: {exc}", column=exc.column) from exc
-    except (KeyError, TypeError) as exc:
-        raise SnapshotError(f"{path}: lacks a part of a snapshot: {exc}") from exc
-
-
-def _archive(file, path):
-    """The archive that an open file is, without any pickle."""
-    start = file.read(4)
-    if start not in (b"PK\x03\x04", b"PK\x05\x06"):
-        found = "it is no archive of NumPy" if start else "the file is empty"
-        raise SnapshotError(f"{path}: is no archive of a snapshot: {found}; choose another reader, such as format='hdf5'")
-    file.seek(0)
-    return np.load(file, allow_pickle=False)
+        named = str(exc) if str(exc).startswith(str(path)) else f"{path}: {exc}"
+        raise SnapshotError(named, column=exc.column) from exc
+    except (ArithmeticError, AttributeError, LookupError, RuntimeError, SyntaxError, TypeError, ValueError, tokenize.TokenError) as exc:
+        raise SnapshotError(f"{path}: lacks a part of a snapshot: {' '.join(str(exc).split())}") from exc
 
 
 def _table(archive, kind, described, path):

@@ -2,6 +2,7 @@
 
 import hashlib
 import math
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -164,8 +165,17 @@ def _table(galaxies):
 
             table = pyarrow.parquet.read_table(path)
             return QTable({name: _arrow(table[name]) for name in table.column_names}), str(path)
-        return QTable.read(path, format=kind), str(path)
-    except ImportError:
+        if kind == "fits":
+            from ..fits_io import open_fits
+
+            with open_fits(path):  # nothing is cut off
+                pass
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", module=r"astropy\.")
+            table = QTable.read(path, format=kind)
+            table.convert_bytestring_to_unicode()
+            return table, str(path)
+    except (ImportError, MemoryError):
         raise
     except Exception as exc:
         raise SurveyError(f"{path} is not a readable list of galaxies: {' '.join(str(exc).split())}") from exc

@@ -1,9 +1,6 @@
 """Reading of npz files: one that is cut off or damaged is named, with what to do about it."""
 
-import zipfile
-import zlib
-
-import numpy as np
+from astroclumps.npz_files import read_npz_arrays
 
 __all__ = ["read_arrays"]
 
@@ -38,12 +35,11 @@ def read_arrays(file, *, remedy):
     ...     read_arrays(Path(folder) / "empty.npz", remedy="make it again")  # doctest: +ELLIPSIS
     Traceback (most recent call last):
         ...
-    ValueError: ...empty.npz is empty, cut off or damaged (No data left in file); make it again
+    ValueError: ...empty.npz is empty, cut off or damaged (...the file is empty); make it again
     """
     try:
-        with open(file, "rb") as handle, np.load(handle, allow_pickle=False) as content:  # numpy leaves a damaged file open
-            return {name: content[name] for name in content.files}
+        return read_npz_arrays(file)
     except FileNotFoundError:
         raise FileNotFoundError(f"there is no {file}; {remedy}") from None
-    except (zipfile.BadZipFile, zlib.error, EOFError, ValueError, KeyError, OSError, AttributeError, TypeError) as exc:
+    except ValueError as exc:
         raise ValueError(f"{file} is empty, cut off or damaged ({exc}); {remedy}") from exc

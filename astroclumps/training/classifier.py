@@ -10,6 +10,7 @@ from astroclumps.evaluation.curves import classification_report
 from astroclumps.longevity.network import LongevityCNN
 from astroclumps.longevity.stamps import STAMP, cut_stamps, normalise, stamp_origin
 from astroclumps.mock.sky import SkyModel
+from astroclumps.npz_files import read_npz_arrays
 
 from .augment import dihedral, lose_bands
 from .loop import TrainingLoop
@@ -61,9 +62,14 @@ class StampSet:
 
     @classmethod
     def read(cls, path):
-        """Read what `save` wrote."""
-        with np.load(path, allow_pickle=False) as file:
-            return cls(**{k: file[k] for k in _COLUMNS}, bands=tuple(str(b) for b in file["bands"]))
+        """Read what `save` wrote; `ValueError` where it is damaged."""
+        file = read_npz_arrays(path, (*_COLUMNS, "bands"))
+        stamps, n = file["stamps"], len(np.atleast_1d(file["long_lived"]))
+        shapes = {"stamps": stamps.shape[:1], "galaxy": file["galaxy"].shape, "rms": file["rms"].shape[:1]}
+        wrong = [name for name, shape in shapes.items() if shape != (n,)]
+        if wrong or stamps.ndim != 4 or file["bands"].shape != stamps.shape[1:2]:
+            raise ValueError(f"{path} holds no stamps of {n} clumps: {', '.join(wrong) or 'stamps and bands'} do not fit")
+        return cls(**{k: file[k] for k in _COLUMNS}, bands=tuple(str(b) for b in file["bands"]))
 
     def noisy(self, i, *, magnitude, rng):
         """Stamp ``i`` at a magnitude in the reddest band, with sky, uJy."""
