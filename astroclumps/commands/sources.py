@@ -45,14 +45,14 @@ def add_image_options(parser):
     image.add_argument("--unit", metavar="UNIT", help="what a pixel value of 1 means, such as nJy or '10 nJy' (default: BUNIT)")
     for name, what in (("x", "column"), ("y", "row")):
         image.add_argument(f"--{name}", type=float, metavar="PIX", help=f"{what} of the centre of a cut-out; 0 is the first pixel's centre")
+    image.add_argument("--ra", metavar="DEG", help="instead of --x and --y: right ascension (ICRS) in degrees, or as 12:36:54.1")
+    image.add_argument("--dec", metavar="DEG", help="declination in degrees, or as --dec=-27:48:00")
     image.add_argument("--size", type=int, metavar="PIX", help="side of the cut-out")
 
 
 def jobs(args) -> list[Job]:
     """The galaxies that the arguments name; `UsageError` where they contradict each other."""
-    given = [value is not None for value in (args.x, args.y, args.size)]
-    if any(given) and not all(given):
-        raise UsageError("a cut-out needs --x, --y and --size")
+    _check_part(args)
     sources = [[Path(one) for one in args.image]] if args.per_band else [Path(one) for one in args.image]
     redshifts = _numbers(args.redshift, "--redshift")
     if len(redshifts) not in (0, 1, len(sources)):
@@ -85,7 +85,10 @@ def read(job: Job, args):
         if kind == "cube":
             raise ValueError(f"{job.source.name}: a cube states its own unit (BUNIT); --unit is for FOLKLORE's cubes and files of one band")
         options["unit"] = unit
+    sky = _sky(args)
     part = {"x": args.x, "y": args.y, "size": args.size} if args.size is not None else {}
+    if kind == "bands" and sky is not None:
+        return _cut_out(job, sky, args, options)
     if kind == "bands":  # which then loads that part only
         options |= {"name": job.name, **part}
         part = {}
@@ -93,7 +96,51 @@ def read(job: Job, args):
     plugins.create("image_readers", kind, **{name: one for name, one in given.items() if name != "name"})  # an unknown one is named
     options = {name: value for name, value in options.items() if value is not None} | given
     image = io.read(job.source, format=kind, **options)
+    if sky is not None:
+        if image.wcs is None:
+            raise ValueError(f"{job.source.name} has no WCS, so that --ra and --dec say nothing; give --x and --y")
+        part["x"], part["y"] = (round(float(one), 6) for one in image.wcs.world_to_pixel(sky))
     return image.cutout(**part) if part else image
+
+
+def _cut_out(job, sky, args, options):
+    """From files of one band each, every one by its own WCS."""
+    from ..survey.mosaics import Mosaics
+
+    given = _reader_options(args)
+    allowed = ("weights", "zeropoint", "native_scale", "pixel_scale", "partial", "bands", "unit", "psf")
+    unknown = [name for name in given if name not in (*allowed, "redshift", "name")]
+    if unknown:
+        raise ValueError(f"no setting {unknown[0]!r} of cut-outs by --ra and --dec; their settings are {list(allowed)}")
+    options = {name: value for name, value in options.items() if value is not None} | given
+    redshift, name = options.pop("redshift", None), options.pop("name", job.name)
+    mosaics = Mosaics(job.source, size=args.size, **options)
+    return mosaics.cutout(sky, redshift=redshift, name=name)
+
+
+def _check_part(args):
+    """`UsageError` unless a cut-out is given as a whole, in one way."""
+    pixel, sky = ([value is not None for value in pair] for pair in ((args.x, args.y), (args.ra, args.dec)))
+    if any(pixel) and any(sky):
+        raise UsageError("a cut-out is given by --x and --y or by --ra and --dec, not by both")
+    wanted = any(pixel) or any(sky) or args.size is not None
+    if wanted and not (args.size is not None and (all(pixel) or all(sky))):
+        raise UsageError("a cut-out needs --x, --y and --size, or --ra, --dec and --size")
+
+
+def _sky(args):
+    """The place on the sky that the arguments name, or None."""
+    if args.ra is None:
+        return None
+    from astropy.coordinates import SkyCoord
+
+    try:
+        try:
+            return SkyCoord(float(args.ra), float(args.dec), unit="deg")
+        except ValueError:
+            return SkyCoord(args.ra, args.dec, unit=("hourangle", "deg") if ":" in args.ra or "h" in args.ra else "deg")
+    except (ValueError, TypeError) as exc:
+        raise UsageError(f"--ra {args.ra} --dec {args.dec} is no place on the sky: {' '.join(str(exc).split())}") from None
 
 
 def _reader_options(args):

@@ -13,6 +13,7 @@ import numpy as np
 from .. import band_grid
 from .. import bands as _bands
 from ..band_grid import Calibration, check_angle, per_band
+from ..calibration import header_number
 from ..cube_io import build, warn_assumed
 from ..exceptions import AstroclumpsWarning, ImageError
 from ..image import DEFAULT_PIXEL_SCALE, MultiBandImage, box
@@ -158,7 +159,7 @@ class Mosaics:
         position : `~astropy.coordinates.SkyCoord` or (float, float)
             Place on the sky, or x and y in pixels of the result.
         redshift, name : optional
-            As in `~astroclumps.MultiBandImage`.
+            As in `~astroclumps.MultiBandImage`. Default of the redshift: ``REDSHIFT`` of the headers, if it stands there.
 
         Returns
         -------
@@ -214,6 +215,9 @@ class Mosaics:
         if empty.all():
             raise ImageError(f"{name}: no band has a good pixel within the cut-out; it lies outside of what was observed")
         wcs = wcs_at(reference, corner, sides)
+        if redshift is None:
+            stated = (header_number(one.piece.tile.header, "REDSHIFT", one.piece.tile.path) for one in placed.values() if one.piece)
+            redshift = next((value for value in stated if value is not None), None)
         files = [placed[band].piece.tile.path.name if placed[band].piece else None for band in layout]
         return build(
             name,
