@@ -109,7 +109,13 @@ class Band:
         return _pivot(self.sedpy_name) * u.AA
 
     def curve(self) -> tuple[np.ndarray, np.ndarray]:
-        """Wavelength in Angstrom (increasing) and transmission, both read-only arrays of the same length."""
+        """Transmission curve of the whole system.
+
+        Returns
+        -------
+        wavelength, transmission : ndarray of float, shape (n,)
+            Angstrom, increasing; electrons per photon, 0 or more. Both are read-only.
+        """
         return _curve(self.sedpy_name)
 
 

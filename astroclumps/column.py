@@ -28,6 +28,13 @@ class Column:
         Unified content descriptor (IVOA UCD1+); ``{em}`` stands for the spectral range of the band.
     stage : str
         Stage that adds the column.
+
+    Examples
+    --------
+    >>> from astroclumps import catalog
+    >>> template = next(column for column in catalog.COLUMNS if column.name == "flux_{band}")
+    >>> template.for_band("F160W").name, template.unit
+    ('flux_f160w', Unit("uJy"))
     """
 
     name: str
@@ -38,7 +45,18 @@ class Column:
     stage: str
 
     def for_band(self, band: Any) -> "Column":
-        """The column for one band, from a template such as ``flux_{band}``."""
+        """The column for one band, from a template.
+
+        Parameters
+        ----------
+        band : str or `~astroclumps.bands.Band`
+            The band.
+
+        Returns
+        -------
+        column : `Column`
+            Such as ``flux_f160w`` from ``flux_{band}``.
+        """
         band = _bands.get(band)
         ucd = self.ucd.format(em=_spectral_range(band)) if "{em}" in self.ucd else self.ucd
         return Column(self.name.format(band=band.column), self.dtype, self.unit, self.description.format(band=band.name), ucd, self.stage)

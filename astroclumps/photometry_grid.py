@@ -93,7 +93,22 @@ def age_of_universe(redshift: Any) -> Any:
 
 
 def check_redshift(redshift: Any) -> Any:
-    """The redshift as a float, or a ValueError that says what it must be: a positive number up to 15."""
+    """Check a redshift.
+
+    Parameters
+    ----------
+    redshift : float or `~astropy.units.Quantity`
+        Above 0, at most 15.
+
+    Returns
+    -------
+    redshift : float
+
+    Raises
+    ------
+    ValueError
+        It is out of this range or not finite.
+    """
     value = float(u.Quantity(redshift, u.dimensionless_unscaled).value)
     if not 0 < value <= _Z_MAX:
         raise ValueError(f"redshift must lie above 0 and not above {_Z_MAX:g}, got {value}")

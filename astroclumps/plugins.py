@@ -90,7 +90,9 @@ class Plugin(NamedTuple):
     """What the metadata of an installed package says about one plugin; nothing of it is imported."""
 
     kind: str
+    """One of `KINDS`."""
     name: str
+    """What it is asked for by."""
     distribution: str
     """Name and version of the package that brings it."""
     value: str

@@ -108,7 +108,18 @@ class ContrastDetector:
         return self.detect_with_maps(image).clumps
 
     def segmentation(self, image: "MultiBandImage") -> np.ndarray:
-        """Segmentation whose labels are the ids of `detect`, int32, shape (y, x)."""
+        """Segmentation of the clumps that `detect` finds.
+
+        Parameters
+        ----------
+        image : `~astroclumps.image.MultiBandImage`
+            As for `detect`.
+
+        Returns
+        -------
+        labels : ndarray of int32, shape (y, x)
+            The ids of `detect`, 0 elsewhere.
+        """
         return self.detect_with_maps(image).segmentation
 
     def detect_with_maps(self, image: "MultiBandImage") -> Detections:

@@ -306,7 +306,18 @@ class MockImager:
         return Dust(dust_to_metals=self.dust_to_metals) if self.dust is None else self.dust
 
     def pixel_kpc(self, scene: Scene) -> float:
-        """Side of a pixel at the galaxy in kpc."""
+        """Side of a pixel at the galaxy.
+
+        Parameters
+        ----------
+        scene : `Scene`
+            From `scene`; its redshift counts.
+
+        Returns
+        -------
+        side : float
+            Physical kpc.
+        """
         return float(self.pixel_scale.to_value(u.arcsec)) * scene.kpc_per_arcsec
 
     @cached_property

@@ -150,7 +150,18 @@ class SersicMocks:
         return image, self.truth(mock)
 
     def truth(self, mock: Any) -> Any:
-        """Table of the clumps of a `Mock`; columns as in `image`."""
+        """Table of the clumps of a mock.
+
+        Parameters
+        ----------
+        mock : Mock
+            From `mock`.
+
+        Returns
+        -------
+        truth : `~astropy.table.QTable`
+            Columns as in `image`.
+        """
         clumps = mock.clumps
         table = QTable()
         table["id"] = np.arange(1, len(clumps["x"]) + 1)

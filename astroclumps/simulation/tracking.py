@@ -225,11 +225,23 @@ class ClumpTracker:
         return out
 
     def tree(self) -> QTable:
-        """The merger tree as a table, ``id``, ``descendant`` and ``main``; see `~astroclumps.simulation.merger_tree.tree`."""
+        """The merger tree as a table; see `~astroclumps.simulation.merger_tree.tree`.
+
+        Returns
+        -------
+        tree : `~astropy.table.QTable`
+            ``id``, ``descendant`` and ``main``, a row a node.
+        """
         return merger_tree.tree(self._finished())
 
     def edges(self) -> QTable:
-        """The links, main and merged, with the stars they rest on; see `~astroclumps.simulation.merger_tree.edges`."""
+        """The links, main and merged; see `~astroclumps.simulation.merger_tree.edges`.
+
+        Returns
+        -------
+        edges : `~astropy.table.QTable`
+            A row a link, with the stars it rests on.
+        """
         forest = self._run.forest
         return merger_tree.edges(self._finished(), forest.n_shared[1:], forest.gap[1:])
 
@@ -239,7 +251,13 @@ class ClumpTracker:
         return merger_tree.links_by_gap(self.edges())
 
     def graph(self) -> Any:
-        """The merger tree as a ``networkx.DiGraph``; see `~astroclumps.simulation.merger_tree.graph`."""
+        """The merger tree as a graph; see `~astroclumps.simulation.merger_tree.graph`.
+
+        Returns
+        -------
+        graph : ``networkx.DiGraph``
+            Edges lead from a clump to its descendant.
+        """
         return merger_tree.graph(self._finished(), self.edges())
 
     def _finished(self):

@@ -48,6 +48,7 @@ class Checkpoint:
 
     @property
     def state_file(self):
+        """JSON with the step, the scores and the name of the file of tensors."""
         return self.folder / "state.json"
 
     def save(self, network, optimiser, state):

@@ -26,14 +26,19 @@ class Entry(NamedTuple):
     """What the registry knows about one version of a network."""
 
     name: str
+    """What the network saw, such as ``'unet-sersic'``."""
     version: str
+    """Numbers with points between."""
     kind: str
     """``'unet'`` or ``'cnn'``."""
     file: str
     """Name of the file, in this package or below a URL."""
     sha256: str
+    """Of the file, 64 hexadecimal digits."""
     urls: tuple[str, ...]
+    """Where it can be had, best first; may be empty."""
     licence: str
+    """SPDX identifier."""
     size: int | None = None
     """Bytes; a download is cut off there. Where it is not registered, at 2 GiB."""
 

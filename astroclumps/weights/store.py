@@ -31,6 +31,7 @@ class Check(NamedTuple):
     """One place where a registered file was looked for."""
 
     spec: str
+    """Name and version."""
     place: str
     """``'wheel'`` or ``'cache'``."""
     path: Path | None
@@ -38,6 +39,7 @@ class Check(NamedTuple):
     ok: bool
     """True where the file has the registered sha256."""
     message: str
+    """What is there, in a sentence."""
 
 
 def resolve(spec: str | os.PathLike, kind: str | None = None) -> Path:
