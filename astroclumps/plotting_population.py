@@ -56,7 +56,8 @@ def plot_mass_function(tables, path, *, fits=None, transitions=None, title: str 
             below, above = np.maximum(phi - low, error)[held], np.maximum(high - phi, error)[held]
             below = np.minimum(below, 0.999 * phi[held])
             axes.errorbar(mass[held], phi[held], [below, above], color=colour, ls=line, marker=mark, ms=4, lw=1.2, capsize=2, label=label)
-        axes.set(xscale="log", yscale="log", xlabel=r"mass of the clump [M$_\odot$]", ylim=(0.3 * lowest, 12 * highest))
+        log_axis(axes)
+        axes.set(yscale="log", xlabel=r"mass of the clump [M$_\odot$]", ylim=(0.3 * lowest, 12 * highest))
         text = [_law(axes, fits.get(name), table), _transition(axes, transitions.get(name))]
         axes.text(0.97, 0.97, "\n".join(filter(None, text)), size=8, ha="right", va="top", color="0.3", transform=axes.transAxes, bbox=_BOX)
     _share_x(panels)
@@ -155,7 +156,8 @@ def plot_hosts(tables, path, *, transitions=None, limits=None, title: str = "") 
                 middle[held], share[held], np.nan_to_num(error[held]), color=colour, ls=line, marker=mark, ms=4, lw=1.2, capsize=2,
                 label=label,
             )  # fmt: skip
-        axes.set(xscale="log", xlabel=r"stellar mass of the galaxy [M$_\odot$]")
+        log_axis(axes)
+        axes.set_xlabel(r"stellar mass of the galaxy [M$_\odot$]")
         axes.set_ylim(0, 1.3 * max(axes.get_ylim()[1], 0.1))
         text = [*_numbers(table), _transition(axes, transitions.get(name))]
         axes.text(0.03, 0.97, "\n".join(filter(None, text)), size=8, va="top", color="0.3", transform=axes.transAxes, bbox=_BOX)

@@ -100,8 +100,30 @@ class Parts:
     def __init__(self, survey):
         self.survey = survey
 
-    def dataset(self, kind):
-        """The rows of a kind as a pyarrow dataset; None where no part is complete.
+    def count(self, kind) -> int:
+        """Rows of a kind, from the ends of the files."""
+        return sum(file.metadata.num_rows for file in self._files(kind))
+
+    def units(self, kind) -> dict:
+        """Units of the columns, as text."""
+        for file in self._files(kind):
+            return {field.name: (field.metadata or {}).get(b"unit", b"").decode() for field in file.schema_arrow}
+        return {}
+
+    def pieces(self, kind, columns=None, keep=None):
+        """Tables of some 50,000 rows, in the order of the parts.
+
+        Parameters
+        ----------
+        kind : str
+        columns : collection of str, optional
+            Those of them that there are. Default: all.
+        keep : callable, optional
+            From a record batch to a mask of its rows.
+
+        Yields
+        ------
+        pyarrow.Table
 
         Raises
         ------
@@ -109,55 +131,38 @@ class Parts:
             A file is missing or damaged.
         """
         import pyarrow as pa
-        import pyarrow.dataset
 
-        files = [str(file) for file in self.survey.files(kind)]
-        try:
-            return pyarrow.dataset.dataset(files, format="parquet") if files else None
-        except (pa.ArrowException, OSError) as exc:
-            raise self._unreadable(kind, exc) from exc
+        held, n = [], 0
+        for file in self._files(kind):
+            if not file.metadata.num_rows:
+                continue
+            names = [name for name in file.schema_arrow.names if columns is None or name in columns]
+            try:
+                for batch in file.iter_batches(batch_size=_PIECE, columns=names, use_threads=False):
+                    held.append(batch if keep is None else batch.filter(keep(batch)))
+                    n += len(held[-1])
+                    if n >= _PIECE:
+                        yield pa.Table.from_batches(held)
+                        held, n = [], 0
+            except (pa.ArrowException, OSError) as exc:
+                raise self._unreadable(kind, exc) from exc
+        if n:
+            yield pa.Table.from_batches(held)
 
-    def count(self, kind) -> int:
-        """Rows of a kind, from the ends of the files."""
+    def _files(self, kind):
         import pyarrow as pa
+        import pyarrow.parquet
 
-        dataset = self.dataset(kind)
-        try:
-            return 0 if dataset is None else dataset.count_rows()
-        except (pa.ArrowException, OSError) as exc:
-            raise self._unreadable(kind, exc) from exc
-
-    def units(self, kind) -> dict:
-        """Units of the columns, as text."""
-        dataset = self.dataset(kind)
-        fields = () if dataset is None else dataset.schema
-        return {field.name: (field.metadata or {}).get(b"unit", b"").decode() for field in fields}
+        for path in self.survey.files(kind):
+            try:
+                with pyarrow.parquet.ParquetFile(path, pre_buffer=False) as file:
+                    yield file
+            except (pa.ArrowException, OSError) as exc:
+                raise self._unreadable(kind, exc) from exc
 
     def _unreadable(self, kind, exc):
         text = " ".join(str(exc).split())
         return SurveyError(f"a part of {self.survey.path / kind} cannot be read: {text}; run the survey again, which mends it")
-
-    def pieces(self, kind, columns=None, where=None):
-        """Tables of some 50,000 rows, in the order of the parts."""
-        import pyarrow as pa
-
-        dataset = self.dataset(kind)
-        if dataset is None:
-            return
-        names = [name for name in dataset.schema.names if columns is None or name in columns]
-        held, n = [], 0
-        options = {"batch_size": _PIECE, "batch_readahead": 1, "fragment_readahead": 2, "use_threads": False}
-        try:
-            for batch in dataset.to_batches(columns=names, filter=where, **options):
-                held.append(batch)
-                n += len(batch)
-                if n >= _PIECE:
-                    yield pa.Table.from_batches(held, schema=_cut(dataset.schema, names))
-                    held, n = [], 0
-        except (pa.ArrowException, OSError) as exc:
-            raise self._unreadable(kind, exc) from exc
-        if n:
-            yield pa.Table.from_batches(held, schema=_cut(dataset.schema, names))
 
 
 def read_report_data(parts: Parts, *, limit: int, max_clumps: int, pictured) -> ReportData:

@@ -127,12 +127,13 @@ def choose(parts, n: int) -> tuple[dict, int]:
     n_kept : int
         How many there are on disk.
     """
+    import pyarrow as pa
     import pyarrow.compute as pc
 
     names = [name for piece in parts.pieces("thumbnails", ("galaxy",)) for name in piece["galaxy"].to_pylist()]
     taken = [names[i] for i in sorted({round(at) for at in np.linspace(0, len(names) - 1, min(n, len(names)))})] if names and n else []
-    chosen = {}
-    for piece in parts.pieces("thumbnails", where=pc.field("galaxy").isin(taken)) if taken else ():
+    wanted, chosen = pa.array(taken, pa.string()), {}
+    for piece in parts.pieces("thumbnails", keep=lambda batch: pc.is_in(batch["galaxy"], wanted)) if taken else ():
         for row in piece.to_pylist():
             height, width, data = row["height"], row["width"], row["rgb"]
             if data and height > 0 and width > 0 and len(data) == 3 * height * width:

@@ -41,7 +41,7 @@ def clump_table(data, units, factor) -> dict:
         ("galaxy", "galaxy", "", True, lambda row: _text(row["galaxy"])),
         ("id", "id", "", False, lambda row: _number(row["id"], "d")),
         ("longevity", "class", "", True, lambda row: _text(row["longevity"] or "-")),
-        ("p_long", "P", "long-lived", False, lambda row: _number(row["p_long"], ".2f")),
+        ("p_long", "P(LLC)", "", False, lambda row: _number(row["p_long"], ".2f")),
         ("mass", "log mass", "Msun", False, lambda row: _number(_log(row["mass"], msun), ".2f")),
         ("mass", "16 to 84%", "", False, lambda row: _span(*(_log(row.get(f"mass_{end}"), msun) for end in ("lo", "hi")))),
         ("age", "age", "Myr", False, lambda row: _number(_times(row["age"], myr), ".0f")),
