@@ -3,6 +3,7 @@
 import os
 import sys
 from importlib.metadata import version as _version
+from pathlib import Path
 
 from sphinx_astropy.conf.v2 import *  # noqa: F403
 from sphinx_astropy.conf.v2 import exclude_patterns, extensions, intersphinx_mapping
@@ -25,7 +26,8 @@ exclude_patterns += ["api/_*", "*.py", "examples/*", "example_plugin/*", "galler
 html_title = f"{project} {release}"
 html_theme_options = {"show_prev_next": False, "navigation_with_keys": False}
 html_context = {"to_be_indexed": []}
-html_sidebars = {"install": [], "weights": [], "plugins": [], "architecture": [], "changes": []}
+# only the reference and the gallery have pages below them
+html_sidebars = {path.stem: [] for path in Path(__file__).parent.glob("*.rst") if path.stem != "api"}
 
 sphinx_gallery_conf = {
     "examples_dirs": "examples",

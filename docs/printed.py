@@ -78,6 +78,11 @@ def _value(value):
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
+def _linked(text):
+    """Names of ours in a text as links, which are shorter."""
+    return re.sub(r"\bastroclumps(\.\w+)+", r"`~\g<0>`", text)
+
+
 def weights():
     """A section a file of weights: what it saw, what it takes, what it reached on what it did not see."""
     from astroclumps import weights as package
@@ -85,7 +90,7 @@ def weights():
     text = []
     for entry in package.entries():
         card = package.card(entry.spec, entry.kind)
-        rows = [("kind", card["kind"]), ("trained on", card["trained_on"]), ("bands", _value(card["bands"]))]
+        rows = [("kind", card["kind"]), ("trained on", _linked(card["trained_on"])), ("bands", _value(card["bands"]))]
         rows += [("most bands that may be missing", card["max_missing_bands"]), ("pixel", f'{card["pixel_scale"]:g}"')]
         rows += [("input", card["stretch"]), ("threshold", _value(card["threshold"])), ("licence", card["licence"])]
         rows += [("file", f"``{entry.file}``"), ("sha256", f"``{entry.sha256}``")]
@@ -112,7 +117,7 @@ def saw():
             (
                 f"``{entry.spec}``",
                 {"unet": "detector", "cnn": "classifier"}[card["kind"]] + (" (default)" if default["name"] == card["name"] else ""),
-                card["trained_on"],
+                _linked(card["trained_on"]),
             )
         )
     return _table(("Weights", "What it is", "What it was trained on, in the words of its card"), rows, (20, 18, 62))

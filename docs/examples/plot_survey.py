@@ -48,7 +48,10 @@ failures["id", "stage"].pprint()
 # Resuming
 # --------
 # The same call again does only what is not there yet. Here all is there, on whatever executor: parts hold the same bytes.
-run_survey(FOLDER / "galaxies.csv", Pipeline(sed=None), FOLDER / "survey", images=f"{images}/{{id}}.fits", part_size=10, progress=False)
+again = run_survey(
+    FOLDER / "galaxies.csv", Pipeline(sed=None), FOLDER / "survey", images=f"{images}/{{id}}.fits", part_size=10, progress=False
+)
+print(len(again), "failure, as before")
 
 # %%
 # Reading
