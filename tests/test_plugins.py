@@ -110,6 +110,28 @@ def test_missing_plugin_lists_the_installed_ones():
         plugins.create("detectors", "zzz")
 
 
+@pytest.mark.parametrize(
+    "name", ["../../evil", "/etc/passwd", "evil:Bomb", "evil", "os:system", "contrast\0", "contrast ", "Contrast", "", "*", "con*"]
+)
+def test_a_name_is_looked_up_and_never_imported_or_opened(tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    (tmp_path / "evil.py").write_text("open('was_run', 'w').close()\nclass Bomb: pass\n")
+    with pytest.raises(PluginError, match="no detector named .*; installed: "):
+        plugins.create("detectors", name)
+    assert not (tmp_path / "was_run").exists()
+    assert "evil" not in sys.modules
+
+
+@pytest.mark.parametrize(
+    "value", ["../evil:X", "evil.../x:X", "/etc/passwd", "evil:", ":X", "evil:X:Y", "evil:__import__('os')", "", "\u2603:X"]
+)
+def test_an_entry_point_that_names_no_object_is_told(install, value):
+    install("bad", broken=value)
+    with pytest.raises(PluginError, match=r"detector 'broken'"):
+        plugins.create("detectors", "broken")
+
+
 def test_unknown_kind_lists_the_kinds():
     with pytest.raises(ValueError, match="no kind of plugin named 'detector'; the kinds are .*'detectors'"):
         plugins.names("detector")
