@@ -69,6 +69,7 @@ def test_both_parts_are_listed_with_their_package(run):
     assert ("detectors", "contrast", "astroclumps-example", "1.0") not in rows
 
 
+@pytest.mark.slow
 def test_what_pip_installs_and_what_is_written_by_hand_are_the_same(source, tmp_path):
     if not can_build():
         pytest.skip("pip and setuptools >= 77 are needed to build without network")
