@@ -120,7 +120,7 @@ def _with_bands(files, bands):
         file = files[file] if stated else file
         with open_fits(file, whole=False) as hdus:
             headers = [image_hdu(hdus, file, ndim=2).header, hdus[0].header]
-        band = _band_of(file, headers, stated, optional=bands is not None)
+            band = _band_of(file, headers, stated, optional=bands is not None)
         if band is None:
             continue
         if band in result:

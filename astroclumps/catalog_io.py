@@ -82,8 +82,6 @@ def read(path: str | os.PathLike) -> QTable:
             return _restore({"ecsv": _read_ecsv, "fits": _read_fits, "votable": _read_votable}[kind](path))
     except CatalogError as exc:
         raise exc if path.name in str(exc) else CatalogError(f"{path} is not a readable {kind} table: {exc}") from exc
-    except MemoryError:
-        raise
     except Exception as exc:  # what parsers of tables raise over damaged ones has no end
         raise CatalogError(f"{path} is not a readable {kind} table: {' '.join(str(exc).split())[:500]}") from exc
 
@@ -239,7 +237,7 @@ def _restore(table):
         info = (column.info.description, column.unit if hasattr(column, "unit") else None)
         values = _plain(getattr(column, "value", column))
         if name in known:
-            values = values.astype(known[name].dtype)
+            values = _cast(values, known[name].dtype, name)
             info = (known[name].description, info[1] if info[1] is not None else known[name].unit)
         table[name] = values if info[1] is None else values * info[1]
         table[name].info.description = info[0]
@@ -261,6 +259,15 @@ def _history(lines):
     if not isinstance(lines, (list, tuple)) or any(isinstance(line, (list, tuple, dict, set)) for line in lines):
         raise CatalogError("its history is not a list of lines")
     return [str(line) for line in lines]
+
+
+def _cast(values, dtype, name):
+    """Values of the type of the schema; what would change by it is refused."""
+    kind = np.dtype(dtype).kind
+    broken = kind in "iu" and values.dtype.kind == "f" and not (np.isfinite(values) & (values == np.round(values))).all()
+    if broken or (kind in "fiu" and values.dtype.kind == "c"):
+        raise CatalogError(f"column {name!r} must hold {'whole numbers' if kind in 'iu' else 'real numbers'}, but holds {values.dtype}")
+    return values.astype(dtype)
 
 
 def _plain(values):

@@ -86,6 +86,8 @@ def quiet_fits():
 def _inside_fits(exc):
     """Whether an error comes from within astropy's reader, which damaged headers can make fail anywhere."""
     trace = exc.__traceback__
+    if isinstance(exc, AttributeError) and type(exc.obj).__module__.startswith("astropy.io.fits"):
+        return True  # an extension that is neither image nor table
     while trace is not None:
         if trace.tb_frame.f_globals.get("__name__", "").startswith("astropy.io.fits"):
             return not isinstance(exc, MemoryError)

@@ -16,7 +16,8 @@ __all__ = ["check_structure"]
 
 _BLOCK, _CARD = 2880, 80
 _COMPRESSED = {b"\x1f\x8b\x08": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ": lzma.open}
-_SIZES = re.compile(rb"(BITPIX|NAXIS\d*|PCOUNT|GCOUNT|GROUPS|ZBITPIX|ZNAXIS\d*|TFIELDS) *$")
+_SIZES = re.compile(rb"(BITPIX|NAXIS\d*|PCOUNT|GCOUNT|GROUPS|ZBITPIX|ZNAXIS\d*|TFIELDS|XTENSION|TFORM\d*) *$")
+_WIDTHS = {"L": 1, "B": 1, "A": 1, "I": 2, "J": 4, "E": 4, "K": 8, "D": 8, "C": 8, "M": 16, "P": 8, "Q": 16}  # bytes
 _BITPIX = (8, 16, 32, 64, -32, -64)
 _MOST = 999  # axes and columns, by the standard
 _HEADER = 36 * 10_000  # cards that a header may have (ours)
@@ -100,10 +101,28 @@ def _announced(sizes, path):
     if bits not in _BITPIX:
         raise ImageError(f"{path} is damaged: BITPIX = {bits} in a header, where one of {', '.join(map(str, _BITPIX))} is needed")
     parameters, groups = _number(sizes, "PCOUNT", path, 0, 2**53, 0), _number(sizes, "GCOUNT", path, 0, 2**53, 1)
-    _number(sizes, "TFIELDS", path, 0, _MOST, 0)
+    columns = _number(sizes, "TFIELDS", path, 0, _MOST, 0)
+    if b"BINTABLE" in sizes.get("XTENSION", b"") and axes:
+        _check_width(sizes, path, columns, axes[0], parameters)
     if axes and axes[0] == 0 and sizes.get("GROUPS") == b"T":
         axes = axes[1:]
     return abs(bits) // 8 * groups * (parameters + math.prod(axes)) if axes else 0
+
+
+def _check_width(sizes, path, columns, width, heap):
+    """Columns of a binary table fit into its rows, and those of variable length have somewhere to lie."""
+    total = 0
+    for i in range(columns):
+        match = re.match(rb"'\s*(\d{0,18})([A-Z])", sizes.get(f"TFORM{i + 1}", b""))
+        if match is None:
+            continue  # the reader says what is wrong with it
+        kind = match[2].decode()
+        number = int(match[1] or 1)
+        if kind in "PQ" and number and not heap:
+            raise ImageError(f"{path} is damaged: TFORM{i + 1} announces a column of variable length, but PCOUNT no bytes for it")
+        total += -(-number // 8) if kind == "X" else number * _WIDTHS.get(kind, 0)
+    if total > width:
+        raise ImageError(f"{path} is damaged: its columns TFORMn need {total} bytes a row, but NAXIS1 = {width}")
 
 
 def _unpacked(sizes, path):

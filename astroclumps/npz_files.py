@@ -4,6 +4,7 @@ import lzma
 import math
 import os
 import struct
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Iterable
@@ -23,7 +24,7 @@ class _Bomb(ValueError):
 
 # What zipfile, zlib and numpy raise over damaged archives; zipfile asserts and indexes in places.
 _DAMAGE = (zipfile.BadZipFile, EOFError, ArithmeticError, LookupError, RuntimeError, TypeError, ValueError, AttributeError, AssertionError)
-_DAMAGE = (*_DAMAGE, zlib.error, struct.error, lzma.LZMAError)
+_DAMAGE = (*_DAMAGE, zlib.error, struct.error, lzma.LZMAError, SyntaxError, tokenize.TokenError)
 
 
 def read_npz_arrays(file: str | os.PathLike, names: Iterable[str] | None = None) -> dict[str, np.ndarray]:

@@ -107,6 +107,8 @@ def judge(reader, mutation, path):
         elif not _names(exc, path):
             what, detail = "refused without the file's name", f"{type(exc).__name__}: {exc}"
     except BaseException as exc:
+        if mutation == "other_suffix" and type(exc) is ValueError and path.name in str(exc):
+            return Outcome(reader, mutation, "refused", "")  # an argument that is wrong
         if isinstance(exc, KeyboardInterrupt | SystemExit):
             raise
         what, detail = type(exc).__name__, traceback.format_exc(limit=-6)

@@ -589,7 +589,7 @@ def missing(path, rng):
     path.unlink()
 
 
-def fifo_free_suffix(path, rng):
+def other_suffix(path, rng):
     """The right content under another suffix; gives the new path."""
     suffixes = (".fits", ".npz", ".hdf5", ".ecsv", ".vot", ".txt", ".gz", "", ".csv", ".parquet", ".fits.gz")
     new = path.with_name(path.name.split(".")[0] + suffixes[int(rng.integers(len(suffixes)))])
@@ -598,7 +598,7 @@ def fifo_free_suffix(path, rng):
     return new
 
 
-THINGS = (directory, link_loop, missing, fifo_free_suffix)
+THINGS = (directory, link_loop, missing, other_suffix)
 
 
 def choices(kind):

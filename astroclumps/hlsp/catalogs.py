@@ -124,7 +124,7 @@ def read_vela_catalog(path) -> QTable:
         table[column.name] = part if column.unit is _NONE else part * column.unit
         table[column.name].info.description = column.description
         first += column.n
-    if not ((table["scale_factor"] > 0) & np.isfinite(table["scale_factor"])).all():
+    if not ((table["scale_factor"] > 1e-6) & np.isfinite(table["scale_factor"])).all():
         raise CatalogError(f"{path} has a scale factor that is not positive; the first column must be a")
     table.add_column(1 / table["scale_factor"] - 1, name="redshift", index=1)
     table["redshift"].info.description = "1/a - 1"

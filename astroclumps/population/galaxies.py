@@ -26,6 +26,7 @@ _RANGES = {  # lower, upper, whether the lower one belongs to it
     "ssfr": (0, np.inf, True), "r_e": (0, np.inf, False), "axis_ratio": (0, 1, False), "n_sersic": (0, np.inf, False),
 }  # fmt: skip
 _LARGEST_LOG = 20.0  # a mass below it in Msun is a logarithm, a logarithm above it a mass
+_LINE = 10_000  # bytes in a line of text whose format is guessed
 _FORMATS = {".fits": "fits", ".fit": "fits", ".ecsv": "ascii.ecsv", ".csv": "ascii.csv"}
 _FORMATS |= dict.fromkeys((".vot", ".votable", ".xml"), "votable")
 
@@ -90,6 +91,8 @@ def read_galaxies(
     format = format or _FORMATS.get(suffix, "ascii")
     if format == "fits":
         options = {"hdu": _first_table(path), "character_as_bytes": False, **options}
+    elif format == "ascii":
+        _check_lines(path)
     elif format == "ascii.csv":
         options = {"comment": "#", **options}
     try:
@@ -97,8 +100,6 @@ def read_galaxies(
             warnings.simplefilter("ignore", u.UnitsWarning)  # units that are not understood count as none
             warnings.filterwarnings("ignore", module=r"astropy\.")
             table = Table.read(path, format=format, **options)
-    except MemoryError:
-        raise
     except Exception as exc:  # what parsers of tables raise over damaged ones has no end
         raise CatalogError(f"{path} is not a readable table (format {format!r}): {' '.join(str(exc).split())[:500]}") from exc
     result = galaxy_table(
@@ -363,6 +364,17 @@ def _check_ranges(result, out_of_range, who):
     elif told:
         text = "name what stands for no value, such as missing=(-99, 99), or let out_of_range='nan' remove them"
         raise CatalogError(f"{who}: {'; '.join(told)} cannot be; {text}")
+
+
+def _check_lines(path):
+    """Refuse lines that no table has: to guess a format takes time that grows with their square."""
+    with open(path, "rb") as file:
+        if file.read(2) == b"\x1f\x8b":
+            return
+        file.seek(0)
+        while line := file.readline(_LINE + 1):
+            if len(line) > _LINE:
+                raise CatalogError(f"{path} is no table of text: it has a line of more than {_LINE} bytes; name its format if it is one")
 
 
 def _first_table(path):

@@ -252,9 +252,13 @@ class MassLikelihood:
         try:
             arrays = read_npz_arrays(path, (*_ARRAYS, "meta"))
             meta = json.loads(str(arrays.pop("meta")))
+            wrong = [name for name, values in arrays.items() if values.dtype.kind not in "fiu"]
+            if wrong:
+                raise ValueError(f"{', '.join(wrong)} must hold numbers")
             if meta.get("format") != _FORMAT:
                 raise ValueError(f"format {meta.get('format')!r}, and this version reads {_FORMAT}")
-            return cls(**arrays, meta=meta)
+            with np.errstate(all="ignore"):  # the checks refuse what is not finite
+                return cls(**arrays, meta=meta)
         except Exception as error:  # a damaged archive raises errors of zipfile, zlib, numpy and json
             raise ValueError(f"{path} is no file of a mass likelihood, or damaged: {error}") from error
 

@@ -52,7 +52,7 @@ def open_files(path, *, single=False):
             match = _PART.match(str(path))
             if number > 1 and not match and not single and not _complete(files[0][1]):
                 raise SnapshotError(
-                    f"{path}: is one of {number} files of a snapshot (NumFilesPerSnapshot), but its name is not that of a part (NAME.0.hdf5), "
+                    f"{path}: is one of {number} files of a snapshot (NumFilesPerSnapshot), but is not named as a part (NAME.0.hdf5), "
                     "so that the others cannot be found; give a part under its own name with all others beside it, or set single_file=True "
                     "where this file is all there is to read"
                 )

@@ -1,5 +1,6 @@
 """Units, cosmology and clock of a file of the Gadget family."""
 
+import warnings
 from dataclasses import dataclass
 
 import astropy.units as u
@@ -181,7 +182,7 @@ def read_header(file, path, layout, *, given, choices) -> Header:
             raise SnapshotError(f"{path}, Header: Omega0, OmegaLambda or HubbleParam is missing from a cosmological run; give cosmology=")
         cosmology = _cosmology(omega_m, omega_lambda, file_h)
     if cosmological:
-        clock = cosmology.age(1 / scale_factor - 1)
+        clock = _age(path, cosmology, scale_factor)
     elif time is None:
         raise SnapshotError(f"{path}, Header: Time is missing; ages cannot be told without it")
     else:
@@ -205,6 +206,15 @@ def read_header(file, path, layout, *, given, choices) -> Header:
         side = box * 1000 / file_h * scale_factor if layout.box == "Mpc/h" else box * made.factor("position", _coordinates(file))
         object.__setattr__(made, "box", float(side))
     return made
+
+
+def _age(path, cosmology, scale_factor):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        try:
+            return cosmology.age(1 / scale_factor - 1)
+        except (Warning, ArithmeticError, ValueError) as exc:
+            raise SnapshotError(f"{path}, Header: {cosmology!r} has no age at the scale factor {scale_factor:g}; give cosmology=") from exc
 
 
 _ARRAYS = {"mass_table": "MassTable", "extents": "Fixed_ForceSoftening_Keplerian_Kernel_Extent"}

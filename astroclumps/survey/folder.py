@@ -93,8 +93,9 @@ class Folder:
 
     def records(self, n_parts: int):
         """Records of the parts that are done, as they stand, without a look at the files."""
-        for number in range(n_parts):
-            found = _json(self.path / "manifest" / f"part-{number:05d}.json")
+        there = (path.stem.removeprefix("part-") for path in (self.path / "manifest").glob("part-*.json"))
+        for number in sorted(int(one) for one in there if one.isdecimal() and len(one) < 10):
+            found = _json(self.path / "manifest" / f"part-{number:05d}.json") if number < n_parts else None
             if found:
                 yield found
 
@@ -173,6 +174,6 @@ def _json(path):
     """A JSON object; None where there is no file, or a damaged one."""
     try:
         found = json.loads(path.read_bytes())
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None
     return found if isinstance(found, dict) else None

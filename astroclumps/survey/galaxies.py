@@ -175,7 +175,7 @@ def _table(galaxies):
             table = QTable.read(path, format=kind)
             table.convert_bytestring_to_unicode()
             return table, str(path)
-    except (ImportError, MemoryError):
+    except ImportError:
         raise
     except Exception as exc:
         raise SurveyError(f"{path} is not a readable list of galaxies: {' '.join(str(exc).split())}") from exc

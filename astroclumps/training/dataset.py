@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from astroclumps.mock.sky import SkyModel
+from astroclumps.npz_files import read_npz_arrays
 
 from .archives import read_arrays
 
@@ -104,8 +105,26 @@ def _bar(total, label, progress):
 def _complete(path, count):
     if not path.exists():
         return False
-    with np.load(path, allow_pickle=False) as part:
-        return len(part["number"]) >= count
+    try:
+        return len(read_npz_arrays(path, ["number"])["number"]) >= count
+    except ValueError as exc:
+        raise ValueError(f"{exc}; {_REMEDY}") from exc
+
+
+_REMEDY = "delete it, and give the command 'astroclumps train' that made it once more"
+
+
+def _check(file, part):
+    """`ValueError` where arrays are missing or do not belong together."""
+    data, number = part.get("data", np.zeros(0)), part.get("number", np.zeros(0))
+    whole = number.ndim == 1 and number.dtype.kind in "iu" and (number >= 0).all()
+    n, n_clumps = (len(data) if data.ndim == 4 else -1), (int(number.sum(dtype=np.int64)) if whole else -1)
+    shapes = {"data": data.shape, "number": (n,), "redshift": (n,), "clump_flux": (n_clumps, *data.shape[1:2])}
+    shapes |= dict.fromkeys(("rms", "correlation", "electrons", "psf_fwhm", "galaxy_flux"), (n, *data.shape[1:2]))
+    shapes |= {f"clump_{name}": (n_clumps,) for name in _CLUMP_COLUMNS}
+    wrong = [name for name, shape in shapes.items() if name not in part or part[name].shape != shape or part[name].dtype.kind not in "fiub"]
+    if wrong or min(n, n_clumps) < 0:
+        raise ValueError(f"{file} is damaged: {', '.join(wrong) or 'data'} are missing or do not fit together; {_REMEDY}")
 
 
 class MockSet:
@@ -132,7 +151,8 @@ class MockSet:
             raise FileNotFoundError(f"no mocks-*.npz in {folder}; make them with make_mock_set or 'astroclumps train'")
         arrays, have = [], 0
         for file in files:
-            arrays.append(read_arrays(file, remedy="delete it, and give the command 'astroclumps train' that made it once more"))
+            arrays.append(read_arrays(file, remedy=_REMEDY))
+            _check(file, arrays[-1])
             have += len(arrays[-1]["number"])
             if n_images is not None and have >= n_images:
                 break

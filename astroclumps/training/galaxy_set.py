@@ -341,4 +341,22 @@ def _read(file):
     missing = [name for name in wanted if name not in part]
     if missing:
         raise ValueError(f"{file} lacks {', '.join(missing)}: it was not written by this version of make_galaxy_set; make it anew")
+    _check_shapes(file, part)
     return {name: part[name] for name in wanted}
+
+
+def _check_shapes(file, part):
+    """`ValueError` where arrays do not belong together."""
+    number, n_bands, data = part["number"], part["bands"].size, part["data"]
+    n, whole = len(data) if data.ndim else -1, number.dtype.kind in "iu" and number.ndim == 1 and (number >= 0).all()
+    n_clumps = int(number.sum(dtype=np.int64)) if whole else -1
+    shapes = {"bands": (n_bands,), "data": (n, n_bands, *data.shape[2:4]), "number": (n,)}
+    shapes |= {name: (n, n_bands) if name in _BY_BAND else (n,) for name in IMAGE_COLUMNS}
+    shapes |= {f"clump_{name}": (n_clumps, n_bands) if name == "flux" else (n_clumps,) for name in CLUMP_COLUMNS}
+    wrong = [name for name, shape in shapes.items() if part[name].shape != shape]
+    kinds = {"data": "f"} | IMAGE_COLUMNS | {f"clump_{name}": kind for name, kind in CLUMP_COLUMNS.items()}
+    wrong += [name for name, kind in kinds.items() if part[name].dtype.kind != np.dtype(kind).kind]
+    if wrong or data.ndim != 4:
+        raise ValueError(
+            f"{file} is damaged: {', '.join(wrong) or 'data'} of {n} images and {n_clumps} clumps in {n_bands} bands do not fit"
+        )
