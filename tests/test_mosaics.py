@@ -116,6 +116,45 @@ def test_frames_other_than_icrs_are_turned(tmp_path):
         assert np.allclose(centroid(plane), (x, y), atol=2e-2)
 
 
+@pytest.mark.parametrize("partial", [False, True])
+def test_a_distorted_wcs_is_followed(tmp_path, partial):
+    from astropy.wcs import Sip
+
+    wcs = grid(0.06, corner=(-6, -6))
+    wcs.wcs.ctype = ["RA---TAN-SIP", "DEC--TAN-SIP"]
+    a, b = np.zeros((3, 3)), np.zeros((3, 3))
+    a[2, 0], b[0, 2] = 3e-5, -2e-5
+    wcs.sip = Sip(a, b, None, None, wcs.wcs.crpix)
+    wcs.wcs.set()
+    place = wcs.pixel_to_world(4.3 if partial else 60.3, 70.8)
+    data = planted(wcs, (200, 200), [(place, 1.0)], scale=0.06)
+    fits.PrimaryHDU(data, wcs.to_header(relax=True)).writeto(tmp_path / "f160w.fits")
+    with fits.open(tmp_path / "f160w.fits", mode="update") as hdus:
+        hdus[0].header["BUNIT"] = "uJy"
+    image = Mosaics(tmp_path, size=20, partial=partial).read(galaxy(place))
+    x, y = image.wcs.all_world2pix(place.ra.deg, place.dec.deg, 0)
+    assert image.mask.any() == partial
+    assert (image.meta["x0"], image.meta["y0"]) == (-5 if partial else 51, 61)
+    assert np.allclose(centroid(image.data[0]), (x, y), atol=0.06 if partial else 1e-3)  # some light lies beyond the edge
+    assert abs(float(x) + image.meta["x0"] - (4.3 if partial else 60.3)) < 1e-4
+
+
+def test_axes_may_stand_in_the_other_order_and_frames_be_galactic(tmp_path):
+    from astropy.wcs import WCS
+
+    place = CENTRE.galactic
+    swapped, galactic = WCS(naxis=2), WCS(naxis=2)
+    swapped.wcs.ctype, swapped.wcs.crval = ["DEC--TAN", "RA---TAN"], [CENTRE.dec.deg, CENTRE.ra.deg]
+    galactic.wcs.ctype, galactic.wcs.crval = ["GLON-TAN", "GLAT-TAN"], [place.l.deg, place.b.deg]
+    for wcs in (swapped, galactic):
+        wcs.wcs.crpix, wcs.wcs.cdelt = [51, 61], [0.06 / 3600] * 2
+        write_mosaic(tmp_path / "h.fits", planted(wcs, (120, 110), [(CENTRE, 1.0)], scale=0.06), wcs, "F160W")
+        image = Mosaics(tmp_path / "h.fits", size=20).read(galaxy(CENTRE))
+        assert (image.meta["x0"], image.meta["y0"]) == (40, 50)
+        assert np.allclose(centroid(image.data[0]), (10, 10), atol=1e-3)
+        assert image.sky(10, 10).separation(CENTRE) < 1e-4 * u.arcsec
+
+
 def test_grids_that_do_not_coincide_are_refused_with_the_shift(tmp_path):
     places = [(CENTRE, 1.0)]
     half = own_corners(tmp_path, places, shift=(0.012, 0.0))  # 0.2 pixels of the result
@@ -328,6 +367,31 @@ def test_workers_read_the_same_while_files_are_open_here(tmp_path, method):
             for found in pool.map(read_some, [mosaics] * 6):
                 np.testing.assert_array_equal(found, expected)
     np.testing.assert_array_equal(read_some(mosaics), expected)
+
+
+def test_files_compressed_as_a_whole_are_decompressed_once_a_process(tmp_path, monkeypatch):
+    same_corner(tmp_path)
+    compress(sorted(tmp_path.glob("*.fits")), "gz")
+    mosaics = Mosaics(str(tmp_path / "*_sci.fits.gz"), size=20)
+    images = []
+    monkeypatch.setattr(mosaic_tiles, "_images", mosaic_tiles.OrderedDict())
+    whole = mosaic_tiles.Tile._image
+    monkeypatch.setattr(mosaic_tiles.Tile, "_image", lambda tile: images.append(tile.path.name) or whole(tile))
+    with pytest.warns(AstroclumpsWarning, match="keep 1 MiB in memory"):
+        read_some(mosaics)
+    read_some(mosaics)
+    assert sorted(images) == [f"{band}_{what}.fits.gz" for band in ("F160W", "F606W") for what in ("sci", "wht")]
+
+
+def test_a_damaged_compressed_file_is_told(tmp_path):
+    same_corner(tmp_path)
+    compress(sorted(tmp_path.glob("*.fits")), "gz")
+    path = tmp_path / "F160W_sci.fits.gz"
+    path.write_bytes(path.read_bytes()[:-3000])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", AstroclumpsWarning)
+        with pytest.raises(ImageError, match="F160W_sci.fits.gz"):
+            Mosaics(str(tmp_path / "*_sci.fits.gz"), size=20).read(galaxy(x=50, y=60))
 
 
 @pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="counts open files in /proc")

@@ -8,7 +8,7 @@ from pathlib import Path
 from .. import bands as _bands
 from ..band_files import _SUFFIXES, _WEIGHT, _band_of, _beside, _files
 from ..exceptions import ImageError
-from ..fits_io import image_hdu, open_fits
+from .mosaic_tiles import open_tile
 
 __all__ = ["absolute", "tile_files", "tile_weights"]
 
@@ -67,9 +67,7 @@ def tile_files(files, *, bands=None) -> dict[str, tuple[Path, ...]]:
     for stated, file in listed:
         if stated is not None and wanted is not None and stated not in wanted:
             continue
-        with open_fits(file, whole=False) as hdus:
-            headers = [image_hdu(hdus, file, ndim=2).header, hdus[0].header]
-        band = _band_of(file, headers, stated, optional=wanted is not None)
+        band = _band_of(file, [open_tile(file).header], stated, optional=wanted is not None)
         if band is not None:
             result.setdefault(band, []).append(file)
     if wanted is not None:

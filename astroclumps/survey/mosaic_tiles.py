@@ -54,6 +54,8 @@ class Tile:
         Type of the pixels of a plain file.
     scaling : (float, float, int or None)
         BSCALE, BZERO and BLANK of a plain file.
+    names : tuple of str
+        All extensions of the file.
     """
 
     path: Path
@@ -66,6 +68,7 @@ class Tile:
     offset: int
     bitpix: int
     scaling: tuple
+    names: tuple[str, ...]
 
     def read(self, rows: slice, columns: slice) -> np.ndarray:
         """Pixels of a part that lies inside.
@@ -127,14 +130,14 @@ class Tile:
         return image[rows, columns]
 
     def _image(self):
-        with open_fits(self.path) as hdus:
+        with open_fits(self.path, whole=False) as hdus:  # one pass: to go back in such a file is to decompress it again
             image = np.array(hdus[self.extension].data)
         image = image.astype(image.dtype.newbyteorder("="), copy=False)
         image.flags.writeable = False
         return image
 
 
-def open_tile(path, *, names=("SCI",), optional=False) -> "Tile | None":
+def open_tile(path, *, names=("SCI",)) -> Tile:
     """Look at the headers of a file and find its image.
 
     Parameters
@@ -143,12 +146,10 @@ def open_tile(path, *, names=("SCI",), optional=False) -> "Tile | None":
         FITS file, plain or compressed.
     names : sequence of str, optional
         Names of the extension; the first image else. Default ``('SCI',)``.
-    optional : bool, default False
-        Take the extension of that name only, and None where there is none.
 
     Returns
     -------
-    Tile or None
+    Tile
         Kept in the process until the file changes.
 
     Raises
@@ -157,16 +158,14 @@ def open_tile(path, *, names=("SCI",), optional=False) -> "Tile | None":
         If the file is missing, damaged or shorter than its headers announce, or holds no image in two dimensions.
     """
     path = Path(path)
-    return _tile(path, _stamp(path), tuple(names), optional)
+    return _tile(path, _stamp(path), tuple(names))
 
 
 @lru_cache(maxsize=1024)
-def _tile(path, stamp, names, optional):
+def _tile(path, stamp, names):
     from astropy.io import fits
 
     with open_fits(path, whole=False) as hdus:
-        if optional and not any(name in hdus for name in names):
-            return None
         hdu = image_hdu(hdus, path, ndim=2, names=names)
         header = hdu.header.copy()
         if hdu is not hdus[0]:
@@ -175,7 +174,7 @@ def _tile(path, stamp, names, optional):
             plain = file.read(6) == b"SIMPLE"
         kind = "whole" if not plain else "tiles" if isinstance(hdu, fits.CompImageHDU) else "plain"
         offset = hdu.fileinfo()["datLoc"] if kind == "plain" else 0
-        extension = list(hdus).index(hdu)
+        extension, listed = list(hdus).index(hdu), tuple(one.name for one in hdus)
         bitpix, scaling = hdu.header["BITPIX"], (hdu.header.get("BSCALE", 1), hdu.header.get("BZERO", 0), hdu.header.get("BLANK"))
         if kind == "plain" and bitpix not in _FITS_TYPES:
             raise ImageError(f"{path} has BITPIX = {bitpix}, which FITS does not know")
@@ -187,7 +186,7 @@ def _tile(path, stamp, names, optional):
             raise ImageError(f"{path} is truncated: {stamp[0]} bytes, but its headers announce {end}")
     return Tile(
         path=path, stamp=stamp, kind=kind, extension=extension, shape=shape, header=header, wcs=wcs, offset=offset, bitpix=bitpix,
-        scaling=scaling,
+        scaling=scaling, names=listed,
     )  # fmt: skip
 
 
@@ -212,8 +211,7 @@ def _digest(path, stamp):
     from astropy.io import fits
 
     total = hashlib.sha256()
-    with open_fits(path, whole=False):  # what is no FITS file is told in the usual words
-        pass
+    open_tile(path)  # what is no FITS file is told in the usual words
     with fits.open(path, memmap=False, lazy_load_hdus=True, disable_image_compression=True) as hdus:
         for hdu in hdus:
             total.update(hdu.header.tostring().encode())

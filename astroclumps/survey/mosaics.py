@@ -12,6 +12,7 @@ import numpy as np
 
 from .. import band_grid
 from .. import bands as _bands
+from ..band_files import short
 from ..band_grid import Calibration, check_angle, per_band
 from ..calibration import header_number
 from ..cube_io import build, warn_assumed
@@ -274,7 +275,7 @@ class Mosaics:
         for what, value in (("zeropoint", "the bands' own"), ("pixel scale", str(self.pixel_scale))):
             bands = [band for band, found in assumed.items() if what in found]
             if bands:
-                warn_assumed("mosaics", f"the {what} of {', '.join(bands)} is taken to be {value}")
+                warn_assumed(short(self.files), f"the {what} of {', '.join(bands)} is taken to be {value}")
         tiles = [tile for piece in pieces for tile in (piece.tile, piece.weight) if tile is not None and tile.kind == "whole"]
         if tiles:
             pixels = sum(tile.shape[0] * tile.shape[1] * abs(tile.bitpix) // 8 for tile in tiles)
@@ -293,7 +294,7 @@ def _piece(file, weight_file, band, stated, assumed):
     if weight_file is False:
         weight = None
     elif weight_file is None:
-        weight = open_tile(file, names=("WHT",), optional=True)
+        weight = open_tile(file, names=("WHT",)) if "WHT" in tile.names else None
     else:
         weight = open_tile(weight_file, names=("WHT", "SCI"))
     if weight is not None and weight.shape != tile.shape:
