@@ -12,7 +12,6 @@ import ssl
 import tempfile
 import threading
 import time
-import urllib.error
 import urllib.parse
 import urllib.request
 from pathlib import Path
@@ -70,7 +69,7 @@ def fetch(url: str, *, limit: int) -> Path:
                         raise TimeoutError(f"the server sent {n} bytes in {time.monotonic() - begun:.0f} s; given up")
                     file.write(block)
             if claimed is not None and n < claimed:
-                raise urllib.error.ContentTooShortError(f"the server announced {claimed} bytes and sent {n}", None)
+                raise OSError(f"the server announced {claimed} bytes and sent {n}")
         except BaseException:
             Path(name).unlink(missing_ok=True)
             raise

@@ -10,7 +10,7 @@ import logging
 import os
 import urllib.error
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 
@@ -69,7 +69,7 @@ def resolve(spec: str | os.PathLike, kind: str | None = None) -> Path:
     if local is not None:
         _check_local(local)
         return local
-    found = entry(spec, kind)
+    found = entry(cast(str, spec), kind)
     cached = _from_cache(found)
     if cached is not None:
         return cached
@@ -209,14 +209,14 @@ def export(spec: str, path: str | os.PathLike, *, kind: str | None = None, overw
     """
     source = resolve(spec, kind)
     local = _local_path(spec)
-    path = _expanded(path)
-    if path.is_dir():
-        path = path / (local.name if local is not None else entry(spec, kind).file)
-    if path.exists() and not overwrite:
-        raise FileExistsError(f"{path} exists; give overwrite=True to replace it")
+    target = _expanded(path)
+    if target.is_dir():
+        target = target / (local.name if local is not None else entry(spec, kind).file)
+    if target.exists() and not overwrite:
+        raise FileExistsError(f"{target} exists; give overwrite=True to replace it")
     data = source.read_bytes()
-    write_whole(path, lambda partial: partial.write_bytes(data))
-    return path
+    write_whole(target, lambda partial: partial.write_bytes(data))
+    return target
 
 
 def _local_path(spec):
