@@ -45,7 +45,7 @@ class Calibration:
         Side of a pixel of the result.
     """
 
-    unit: object = None
+    unit: Any = None
     zeropoint: Mapping = field(default_factory=dict)
     native: Mapping = field(default_factory=dict)
     pixel_scale: u.Quantity
@@ -106,7 +106,7 @@ def block_size(file: Any, native: Any, pixel_scale: Any) -> int:
 
 def ujy_of_one(file: Any, header: Any, band: Any, native: Any, stated: Calibration, assumed: list) -> float:
     """uJy per pixel for a pixel value of 1; an assumed zeropoint is noted in ``assumed``."""
-    unit = stated.unit if stated.unit is not None else header_unit(header, path=file, default=u.electron / u.s)
+    unit: Any = stated.unit if stated.unit is not None else header_unit(header, path=file, default=u.electron / u.s)
     value = u.Quantity(1 * unit)
     rate = any(value.unit.is_equivalent(one) for one in (u.electron / u.s, u.ct / u.s, u.dimensionless_unscaled))
     zeropoint = stated.zeropoint.get(band)

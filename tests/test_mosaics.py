@@ -540,6 +540,39 @@ def test_memory_does_not_grow_with_the_number_of_galaxies(tmp_path):
     assert resident() - before < 20  # of 144 MB
 
 
+def test_a_survey_takes_them_and_what_lies_outside_is_a_failure(tmp_path):
+    pytest.importorskip("pyarrow", reason="surveys are written as Parquet")
+    from astropy.table import Table
+
+    from astroclumps import Pipeline, run_survey
+    from astroclumps.survey.dataset import Survey
+    from astroclumps.testing import example_image
+
+    image = example_image(bands=("F606W", "F160W"))
+    wcs = grid(0.06, corner=(-6, -6))
+    for number, band in enumerate(image.bands):
+        sky = RNG.normal(0, 1e-4, (200, 200)).astype(np.float32)
+        sky[20:84, 30:94] += image.data[number]
+        write_mosaic(tmp_path / f"{band}.fits", sky, wcs, band)
+    place = wcs.pixel_to_world([62, 190], [52, 52])
+    galaxies = Table({"id": ["in", "edge"], "ra": place.ra.deg, "dec": place.dec.deg, "redshift": [image.redshift] * 2})
+    guo = Pipeline(detector="contrast", classifier=None, sed=None)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", AstroclumpsWarning)
+        run_survey(
+            galaxies, guo, tmp_path / "out", images=str(tmp_path / "*.fits"), size=64, options={"psf": 0.15 * u.arcsec}, progress=False
+        )
+    found = Survey(tmp_path / "out")
+    assert found.galaxies()["galaxy"].tolist() == ["in"]
+    failures = found.failures()
+    assert (failures["id"].tolist(), failures["stage"].tolist()) == (["edge"], ["read"])
+    assert "does not lie inside a mosaic of F606W" in failures["error"][0]
+    clumps = found.clumps()
+    x, y = wcs.world_to_pixel(SkyCoord(clumps["ra"], clumps["dec"]))
+    np.testing.assert_allclose(x, clumps["x"].value + 30, atol=1e-4)
+    np.testing.assert_allclose(y, clumps["y"].value + 20, atol=1e-4)
+
+
 @pytest.mark.real_data
 def test_the_real_field_with_a_wcs(real_data, tmp_path):
     scale, files = 0.06, {}

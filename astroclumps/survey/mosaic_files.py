@@ -54,6 +54,7 @@ def tile_files(files, *, bands=None) -> dict[str, tuple[Path, ...]]:
     ImageError
         If there are no files, a file's band cannot be told or contradicts its header, or a band is missing.
     """
+    listed: list[tuple[str | None, Path]]
     if isinstance(files, Mapping):
         listed = [(_bands.get(band).name, file) for band, value in files.items() for file in _expanded(value)]
         ordered = True
@@ -63,7 +64,7 @@ def tile_files(files, *, bands=None) -> dict[str, tuple[Path, ...]]:
         found, ordered = _files(files)
         listed = [(None, file) for file in found]
     wanted = None if bands is None else _bands.names(bands)
-    result = {}
+    result: dict[str, list[Path]] = {}
     for stated, file in listed:
         if stated is not None and wanted is not None and stated not in wanted:
             continue
