@@ -256,7 +256,7 @@ def test_a_file_that_breaks_off_while_written_leaves_the_old_one(cube, tmp_path,
 
     monkeypatch.setattr(products, "_segmentation", fail)
     assert run("run", cube, "-o", out, *CORE, "-q", "--overwrite") == 1
-    assert "No space left on device" in error_line(capsys)
+    assert "no space left to write" in error_line(capsys)
     assert (out / "segmentation.fits").read_bytes() == before
     assert {path.name for path in out.iterdir()} == FILES
 
