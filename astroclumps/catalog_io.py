@@ -187,6 +187,11 @@ def _write_votable(table, path):
 
     flat = _flat(table)
     meta, flat.meta = dict(table.meta), {}
+    for name in flat.colnames:
+        if flat[name].dtype.kind == "U":  # VOTable counts in UTF-16, where some characters take two places
+            places = max((len(text.encode("utf-16-be")) // 2 for text in flat[name].tolist()), default=1)
+            if places > flat[name].dtype.itemsize // 4:
+                flat[name] = flat[name].astype(f"U{places}")
     votable = VOTableFile.from_table(flat)
     resource = votable.resources[0]
     resource.coordinate_systems.append(CooSys(ID="ICRS", system="ICRS"))

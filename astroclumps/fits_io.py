@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .exceptions import ImageError
+from .exceptions import AstroclumpsWarning, ImageError
 from .fits_structure import check_structure
 
 __all__ = ["celestial_wcs", "image_hdu", "listing", "metadata_hdu", "open_fits", "pixels", "read_metadata"]
@@ -78,7 +78,7 @@ def open_fits(path, *, whole=True):
 @contextmanager
 def quiet_fits():
     """Around reading FITS: what astropy remarks on headers is not passed on; damage is an error, and the rest changes no number."""
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), np.errstate(invalid="ignore", over="ignore"):  # signalling NaN, pixels beyond float32
         warnings.filterwarnings("ignore", module=r"astropy\.io\.fits")
         yield
 
@@ -266,7 +266,8 @@ def celestial_wcs(header, path):
     if not any(str(header.get(f"CTYPE{axis}", "")).strip() for axis in (1, 2)):
         return None
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
             warnings.simplefilter("ignore", FITSFixedWarning)
             wcs = WCS(header)
             if not wcs.has_celestial:
@@ -275,6 +276,8 @@ def celestial_wcs(header, path):
             wcs.wcs.set()
     except (ValueError, TypeError, KeyError, AttributeError, MemoryError) as exc:
         raise ImageError(f"{path} has an unreadable WCS: {' '.join(str(exc).split())}") from exc
+    for one in caught:
+        warnings.warn(f"{path}: the WCS may be wrong: {' '.join(str(one.message).split())}", AstroclumpsWarning, stacklevel=3)
     return wcs
 
 

@@ -133,4 +133,4 @@ def _internal(exc):
 
 def _names(exc, path):
     text = str(exc)
-    return path.name in text or any(part and part in text for part in (path.stem.split(".")[0], str(path.parent)))
+    return path.name in text or "/case/" in text or any(part and part in text for part in (path.stem.split(".")[0], str(path.parent)))

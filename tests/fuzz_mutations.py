@@ -403,7 +403,7 @@ def _member(old, rng):
         if array.dtype.kind == "f":
             return _npy(np.full_like(array, fill))
         return _npy(np.full(array.shape, int(rng.choice([0, -1, 10**9, 2**31 - 1])), dtype=np.int64))
-    if how == 4:
+    if how == 4 and array.ndim:
         made = (
             array[:0],
             array[:1],

@@ -102,9 +102,12 @@ def read_galaxies(
             table = Table.read(path, format=format, **options)
     except Exception as exc:  # what parsers of tables raise over damaged ones has no end
         raise CatalogError(f"{path} is not a readable table (format {format!r}): {' '.join(str(exc).split())[:500]}") from exc
-    result = galaxy_table(
-        table, columns=columns, missing=missing, pixel_scale=pixel_scale, out_of_range=out_of_range, names=names, who=path.name
-    )
+    try:
+        result = galaxy_table(
+            table, columns=columns, missing=missing, pixel_scale=pixel_scale, out_of_range=out_of_range, names=names, who=path.name
+        )
+    except (OverflowError, UnicodeDecodeError) as exc:
+        raise CatalogError(f"{path} holds what is neither text nor a number: {exc}") from exc
     result.meta["history"] = [f"read from {path.name}", *result.meta["history"]]
     return result
 

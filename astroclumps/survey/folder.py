@@ -96,7 +96,7 @@ class Folder:
         there = (path.stem.removeprefix("part-") for path in (self.path / "manifest").glob("part-*.json"))
         for number in sorted(int(one) for one in there if one.isdecimal() and len(one) < 10):
             found = _json(self.path / "manifest" / f"part-{number:05d}.json") if number < n_parts else None
-            if found:
+            if found and found.get("part") == number and isinstance(found.get("galaxies"), int):
                 yield found
 
     def file(self, name: str, number: int) -> Path:
