@@ -245,7 +245,8 @@ def write_cube(image: MultiBandImage, path: str | os.PathLike, *, overwrite: boo
 def build(path, **options) -> MultiBandImage:
     """A `~astroclumps.MultiBandImage` from what a file holds; what does not fit together is an `ImageError` that names the file."""
     try:
-        return MultiBandImage(**options)
+        with np.errstate(invalid="ignore", over="ignore"):  # pixels beyond float32
+            return MultiBandImage(**options)
     except ImageError:
         raise
     except (ValueError, TypeError) as exc:

@@ -16,7 +16,7 @@ __all__ = ["check_structure"]
 
 _BLOCK, _CARD = 2880, 80
 _COMPRESSED = {b"\x1f\x8b\x08": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ": lzma.open}
-_SIZES = re.compile(rb"(BITPIX|NAXIS\d*|PCOUNT|GCOUNT|GROUPS|ZBITPIX|ZNAXIS\d*|TFIELDS|XTENSION|TFORM\d*) *$")
+_SIZES = re.compile(rb"(BITPIX|NAXIS\d*|PCOUNT|GCOUNT|GROUPS|ZBITPIX|ZNAXIS\d*|TFIELDS|SIMPLE|XTENSION|TFORM\d*) *$")
 _WIDTHS = {"L": 1, "B": 1, "A": 1, "I": 2, "J": 4, "E": 4, "K": 8, "D": 8, "C": 8, "M": 16, "P": 8, "Q": 16}  # bytes
 _BITPIX = (8, 16, 32, 64, -32, -64)
 _MOST = 999  # axes and columns, by the standard
@@ -68,7 +68,11 @@ def _header(file, path, place):
     sizes, length = {}, 0
     while True:
         block = file.read(_BLOCK)
-        if len(block) < _BLOCK or (not length and not block.startswith((b"SIMPLE  =", b"XTENSION="))):
+        if length and len(block) < _BLOCK:
+            raise ImageError(f"{path} is truncated in the header at byte {place}")
+        if not length and not (len(block) == _BLOCK and block.startswith(b"XTENSION=" if place else b"SIMPLE  =")):
+            if place and block.strip(b"\0 "):
+                raise ImageError(f"{path} is truncated or damaged: what is at byte {place} is no header")
             return None, 0
         length += _BLOCK
         for i in range(0, _BLOCK, _CARD):
@@ -96,6 +100,9 @@ def _number(sizes, key, path, low, high, default=None):
 
 def _announced(sizes, path):
     """Bytes of data behind a header."""
+    for key, pattern in (("SIMPLE", rb"[TF]"), ("XTENSION", rb"'[A-Z0-9_ ]+'")):
+        if key in sizes and not re.fullmatch(pattern, sizes[key]):
+            raise ImageError(f"{path} is damaged: {key} = {sizes[key].decode('latin-1')!r} in a header")
     axes = [_number(sizes, f"NAXIS{i + 1}", path, 0, 2**53) for i in range(_number(sizes, "NAXIS", path, 0, _MOST))]
     bits = _number(sizes, "BITPIX", path, -64, 64)
     if bits not in _BITPIX:

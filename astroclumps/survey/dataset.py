@@ -138,7 +138,7 @@ class Survey:
         table = QTable()
         for field in arrow.schema:
             values = arrow[field.name].to_numpy()
-            described = {key.decode(): value.decode() for key, value in (field.metadata or {}).items()}
+            described = {key.decode(errors="replace"): value.decode(errors="replace") for key, value in (field.metadata or {}).items()}
             if values.dtype == object:
                 values = np.array([str(one) for one in values.tolist()], dtype=str if len(values) else "U1")
             table[field.name] = values * u.Unit(described["unit"]) if described.get("unit") else values
