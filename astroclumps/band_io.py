@@ -230,7 +230,10 @@ def _common_wcs(planes):
     ny, nx = first.flux.shape
     x, y = np.array([0, nx - 1, 0, nx - 1, (nx - 1) / 2]), np.array([0, 0, ny - 1, ny - 1, (ny - 1) / 2])
     for plane in known[1:]:
-        there = first.wcs.world_to_pixel(plane.wcs.pixel_to_world(x, y))
+        try:
+            there = first.wcs.world_to_pixel(plane.wcs.pixel_to_world(x, y))
+        except (ValueError, TypeError) as exc:
+            raise ImageError(f"{plane.path} and {first.path} have WCS that cannot be compared: {' '.join(str(exc).split())}") from exc
         offset = np.hypot(there[0] - x, there[1] - y).max()
         if not offset <= GRID_TOLERANCE:
             dx, dy = there[0][-1] - x[-1], there[1][-1] - y[-1]

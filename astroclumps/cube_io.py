@@ -334,7 +334,8 @@ def _uncertainty(hdus, path, shape, unit):
 
 def sigma_of(weight) -> np.ndarray:
     """Standard deviation from inverse variance, infinite where the weight is not positive."""
-    weight = np.asarray(weight, dtype=float)
+    with np.errstate(invalid="ignore"):  # signalling NaN
+        weight = np.asarray(weight, dtype=float)
     good = np.isfinite(weight) & (weight > 0)
     return 1 / np.sqrt(np.where(good, weight, 1.0)) * np.where(good, 1.0, np.inf)
 
