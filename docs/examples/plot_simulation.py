@@ -14,7 +14,7 @@ from astroclumps import ClumpFinder3D, ClumpTracker, Snapshot, SyntheticSuite, p
 
 folder = FOLDER / "run"
 folder.mkdir(exist_ok=True)
-suite = SyntheticSuite(n_galaxies=1, n_snapshots=6, n_stars=30_000, seed=3)
+suite = SyntheticSuite(n_galaxies=1, n_snapshots=5, n_stars=20_000, seed=3)
 for k, made in enumerate(suite.galaxy(0)):
     made.write(folder / f"snapshot_{k:03d}.npz")
 
