@@ -71,7 +71,7 @@ def _header(file, path, place):
         if length and len(block) < _BLOCK:
             raise ImageError(f"{path} is truncated in the header at byte {place}")
         if not length and not (len(block) == _BLOCK and block.startswith(b"XTENSION=" if place else b"SIMPLE  =")):
-            if place and block.strip(b"\0 "):
+            if place and block.strip(b"\0"):
                 raise ImageError(f"{path} is truncated or damaged: what is at byte {place} is no header")
             return None, 0
         length += _BLOCK
