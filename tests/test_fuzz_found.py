@@ -11,7 +11,7 @@ from fuzz_seeds import READERS
 from test_fuzz_readers import edit_card, seed
 
 from astroclumps import MultiBandImage, catalog
-from astroclumps.exceptions import CatalogError, ImageError
+from astroclumps.exceptions import CatalogError, ImageError, SurveyError
 
 
 @pytest.mark.parametrize(
@@ -120,3 +120,21 @@ def test_a_survey_that_announces_parts_without_end_is_read_at_once(tmp_path):
     began = time.monotonic()
     assert Survey(tmp_path).n_done == 6
     assert time.monotonic() - began < 5
+
+
+@pytest.mark.parametrize("value", [float("nan"), None, "2", [2]])
+def test_counts_of_a_survey_that_are_none_are_no_survey(tmp_path, value):
+    pytest.importorskip("pyarrow", reason="needs pyarrow")
+    from astroclumps.survey.dataset import Survey
+
+    path = seed("survey settings", tmp_path)
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"n_parts": value}))
+    with pytest.raises(SurveyError, match=r"survey.json"):
+        Survey(tmp_path)
+
+
+def test_numbers_beyond_any_integer_are_no_ids(tmp_path):
+    path = seed("population text", tmp_path)
+    path.write_text(path.read_text().replace("\n7 ", "\n1e308 "))
+    with pytest.raises(CatalogError, match=r"sizes\.cat"):
+        READERS["population text"][1](path)

@@ -10,6 +10,8 @@ import zipfile
 from pathlib import Path
 
 import astropy.units as u
+import fuzz_archives
+import fuzz_bytes
 import fuzz_cases
 import fuzz_mutations
 import numpy as np
@@ -161,7 +163,7 @@ def npz(path, name, content):
 
 
 def lying(shape, kind="'<f4'"):
-    return fuzz_mutations._npy(header=f"{{'descr': {kind}, 'fortran_order': False, 'shape': {shape}, }}")
+    return fuzz_archives._npy(header=f"{{'descr': {kind}, 'fortran_order': False, 'shape': {shape}, }}")
 
 
 ARCHIVES = {
@@ -185,7 +187,7 @@ def test_arrays_that_announce_more_than_is_stored_are_refused(tmp_path, reader, 
 @pytest.mark.parametrize("reader", MARKED)
 def test_no_pickle_is_opened(tmp_path, monkeypatch, reader):
     monkeypatch.chdir(tmp_path)
-    path = npz(seed(reader, tmp_path), ARCHIVES[reader], fuzz_mutations._npy(np.array([fuzz_mutations.Executed()], dtype=object)))
+    path = npz(seed(reader, tmp_path), ARCHIVES[reader], fuzz_archives._npy(np.array([fuzz_archives.Executed()], dtype=object)))
     with pytest.raises(READERS[reader][3], match="Python objects, which are never opened"):
         READERS[reader][1](path)
     assert not (tmp_path / "UNPICKLED").exists()
@@ -194,7 +196,7 @@ def test_no_pickle_is_opened(tmp_path, monkeypatch, reader):
 def test_the_pickle_of_these_tests_would_do_something(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     path = tmp_path / "a.npy"
-    path.write_bytes(fuzz_mutations._npy(np.array([fuzz_mutations.Executed()], dtype=object)))
+    path.write_bytes(fuzz_archives._npy(np.array([fuzz_archives.Executed()], dtype=object)))
     np.load(path, allow_pickle=True)
     assert (tmp_path / "UNPICKLED").is_dir()
 
@@ -204,7 +206,7 @@ def test_names_of_members_are_keys_and_no_paths(tmp_path):
     path = tmp_path / "inner" / "a.npz"
     with zipfile.ZipFile(path, "w") as archive:
         for name in ("../../outside", "/etc/outside"):
-            archive.writestr(f"{name}.npy", fuzz_mutations._npy(np.arange(3)))
+            archive.writestr(f"{name}.npy", fuzz_archives._npy(np.arange(3)))
     assert sorted(read_npz_arrays(path)) == ["../../outside", "/etc/outside"]
     assert [one.name for one in tmp_path.rglob("*")] == ["inner", "a.npz"]
 
@@ -242,7 +244,7 @@ assert outcome.what == "refused", outcome
 @pytest.mark.parametrize("reader", ["snapshot npz", "mock set"])
 def test_zip_bombs_are_refused_within_little_memory(tmp_path, reader):
     path = seed(reader, tmp_path)
-    path.write_bytes(fuzz_mutations.npz_bomb(path.read_bytes(), np.random.default_rng(0), size=300_000_000))
+    path.write_bytes(fuzz_archives.npz_bomb(path.read_bytes(), np.random.default_rng(0), size=300_000_000))
     code = _BOMB.format(tests=str(Path(__file__).parent), path=str(path), reader=reader)
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
@@ -306,7 +308,7 @@ def test_headers_that_lie_are_read_or_refused(tmp_path, name, value):
 
 def test_aliases_of_yaml_do_not_become_a_billion_lines(tmp_path):
     path = seed("catalog ECSV", tmp_path)
-    path.write_bytes(fuzz_mutations.yaml_laughs(path.read_bytes(), None))
+    path.write_bytes(fuzz_bytes.yaml_laughs(path.read_bytes(), None))
     assert b"*a8" in path.read_bytes()
     with pytest.raises(CatalogError, match=r"clumps.ecsv.*history is not a list of lines"):
         catalog.read(path)
@@ -314,7 +316,7 @@ def test_aliases_of_yaml_do_not_become_a_billion_lines(tmp_path):
 
 def test_entities_of_xml_do_not_become_a_billion_words(tmp_path):
     path = seed("catalog VOTable", tmp_path)
-    path.write_bytes(fuzz_mutations.xml_laughs(path.read_bytes(), None))
+    path.write_bytes(fuzz_bytes.xml_laughs(path.read_bytes(), None))
     assert b"&l9;" in path.read_bytes()
     outcome = fuzz_cases.judge("catalog VOTable", "laughs", path)
     assert outcome.expected, outcome

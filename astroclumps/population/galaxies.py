@@ -247,7 +247,7 @@ def _ids(column, names, who):
     if values.dtype.kind in "SU":
         values = np.char.strip(values.astype(str)) if len(values) else values.astype("U1")
         empty = empty | (values == "")
-    elif values.dtype.kind == "f" and np.isfinite(values).all() and (values == np.round(values)).all():
+    elif values.dtype.kind == "f" and (abs(values) < 2**63).all() and (values == np.round(values)).all():
         values = values.astype(np.int64)
     elif values.dtype.kind not in "iu":
         raise CatalogError(f"the ids of {who} must be whole numbers or text, got {values.dtype}")

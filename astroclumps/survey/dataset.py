@@ -56,10 +56,11 @@ class Survey:
         self.path = Path(out)
         self._folder = Folder(out)
         settings = self._folder.settings
-        if settings is None or not {"settings", "n_galaxies", "n_parts", "digest"} <= set(settings):
+        counted = settings is not None and all(type(settings.get(name)) is int for name in ("n_galaxies", "n_parts"))
+        if not counted or not {"settings", "digest"} <= set(settings):
             raise SurveyError(f"there is no survey in {out}: it has no survey.json, or a damaged one")
         self.settings: dict[str, Any] = settings
-        self._records = list(self._folder.records(int(settings["n_parts"])))
+        self._records = list(self._folder.records(settings["n_parts"]))
 
     def __repr__(self):
         return f"<Survey {str(self.path)!r}: {self.n_done} of {self.settings['n_galaxies']} galaxies>"
