@@ -4,6 +4,7 @@ import io
 import os
 import re
 import struct
+import tokenize
 import zipfile
 
 import numpy as np
@@ -68,7 +69,7 @@ def _member(old, rng):
         return _npy(header=texts[int(rng.integers(len(texts)))])
     try:
         array = np.lib.format.read_array(io.BytesIO(old), allow_pickle=False)
-    except (ValueError, EOFError):
+    except (ValueError, EOFError, SyntaxError, tokenize.TokenError):
         return truncate(old, rng)
     if how == 3:
         fill = float(rng.choice([np.nan, np.inf, -np.inf, -1, 0, 1e308]))

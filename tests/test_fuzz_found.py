@@ -11,7 +11,7 @@ from fuzz_seeds import READERS
 from test_fuzz_readers import edit_card, seed
 
 from astroclumps import MultiBandImage, catalog
-from astroclumps.exceptions import CatalogError, ImageError, SurveyError
+from astroclumps.exceptions import CatalogError, ImageError, SnapshotError, SurveyError
 
 
 @pytest.mark.parametrize(
@@ -138,3 +138,14 @@ def test_numbers_beyond_any_integer_are_no_ids(tmp_path):
     path.write_text(path.read_text().replace("\n7 ", "\n1e308 "))
     with pytest.raises(CatalogError, match=r"sizes\.cat"):
         READERS["population text"][1](path)
+
+
+@pytest.mark.parametrize("name", ["centre", "r_vir", "axis"])
+def test_vectors_of_a_snapshot_are_real_numbers(tmp_path, name):
+    path = seed("snapshot npz", tmp_path)
+    with np.load(path) as file:
+        arrays = dict(file)
+    arrays[name] = np.ones(() if name == "r_vir" else 3, dtype=complex)
+    np.savez(path, **arrays)
+    with pytest.raises(SnapshotError, match=f"galaxy.npz: {name} must hold numbers, got complex128"):
+        READERS["snapshot npz"][1](path)

@@ -138,6 +138,9 @@ def read_npz(path) -> Snapshot:
         with np.errstate(all="ignore"):  # what becomes infinite or NaN is refused
             tables = {kind: _table(archive, kind, one, path) for kind, one in header["tables"].items()}
             given = {name: archive[name] for name in _VECTORS if name in archive}
+            wrong = [name for name, value in given.items() if value.dtype.kind not in "fiu"]
+            if wrong:
+                raise SnapshotError(f"{path}: {', '.join(wrong)} must hold numbers, got {given[wrong[0]].dtype}")
             given = {name: value if _VECTORS[name] is None else value * _VECTORS[name] for name, value in given.items()}
             return Snapshot(
                 name=header["name"],
