@@ -244,7 +244,8 @@ def _stages(summary, n):
     rows, start = [], 0.0
     for name in sorted(values, key=lambda name: _STAGES.index(name) if name in _STAGES else len(_STAGES)):
         width = 100 * values[name] / total
-        each = f"{1000 * values[name] / n:.3g}" if n else "-"
+        each = 1000 * values[name] / n if n else math.nan
+        each = "-" if math.isnan(each) else f"{each:,.0f}" if each >= 100 else f"{each:.2g}"
         rows.append(
             {
                 "name": name, "seconds": f"{values[name]:,.1f}", "share": f"{width:.1f}%", "each": each, "start": round(start, 3),

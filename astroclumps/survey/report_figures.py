@@ -138,7 +138,7 @@ def _masses(clumps, galaxies, options, classified):
     from ..population.transition import transition_mass
 
     good = _values(clumps, "mass", u.Msun)
-    table = mass_function(clumps, **options)
+    table = mass_function(clumps, bins=_bins(clumps["mass"][good]), **options)
     clumps = clumps[good]
     fit = fit_power_law(clumps["mass"], groups=np.asarray(clumps["galaxy"]))
     shared = {name: value for name, value in options.items() if name != "populations"}
@@ -152,11 +152,9 @@ def _masses(clumps, galaxies, options, classified):
     if np.isfinite(fit.slope):
         sentences.append(
             f"Above 10^{low:g} Msun: dN/dM ~ M^({fit.slope:.2f} ± {fit.error:.2f}), that is dN/dlogM ~ M^({fit.slope_log:.2f} ± "
-            f"{fit.error:.2f}), from {fit.n:,.0f} clumps by maximum likelihood."
+            f"{fit.error:.2f}), from {fit.n:,.0f} clumps by maximum likelihood; it means something where the counts follow a power law."
         )
-    if transition is not None and np.isfinite(transition.log_mass):
-        error = f" ± {transition.error_dex:.2f}" if np.isfinite(transition.error_dex) else ""
-        sentences.append(f"Long-lived clumps outnumber short-lived ones above 10^({transition.log_mass:.2f}{error}) Msun.")
+    transition = _firm(transition, "Long-lived clumps outnumber short-lived ones above", sentences)
     if classified:
         difference = median_difference(clumps, column="mass", **shared)
         if np.isfinite(difference.dex):
@@ -168,6 +166,27 @@ def _masses(clumps, galaxies, options, classified):
         lambda path: _plots().plot_mass_function(table, path, fits=fit, transitions=transition),
         "Clumps per galaxy and dex of mass against mass, by class; the numbers are in the table below.", sentences, grids,
     )  # fmt: skip
+
+
+def _bins(mass):
+    """The usual bins, with more of them where there are clumps beyond."""
+    from ..population.mass_function import MASS_BINS
+
+    ends, log_mass = np.log10(MASS_BINS.to_value(u.Msun))[[0, -1]], np.log10(mass.to_value(u.Msun))
+    low, high = min(ends[0], np.floor(4 * log_mass.min()) / 4), max(ends[1], np.floor(4 * log_mass.max() + 1) / 4)
+    return 10 ** np.arange(max(low, 0.0), min(high, 15.0) + 0.01, 0.25) * u.Msun
+
+
+def _firm(transition, what, sentences):
+    """A transition that most draws of galaxies have, in words; None for another."""
+    if transition is None or not np.isfinite(transition.log_mass):
+        return None
+    if np.isfinite(transition.error_dex):
+        sentences.append(f"{what} 10^({transition.log_mass:.2f} ± {transition.error_dex:.2f}) Msun.")
+        return transition
+    place = f"there is one at 10^{transition.log_mass:.2f} Msun"
+    sentences.append(f"No firm transition between the classes: {place}, but in fewer than four of five draws of galaxies.")
+    return None
 
 
 def _bins_of(table):
@@ -243,11 +262,14 @@ def _ages(clumps, galaxies, options, classified):
     grid = Grid("Median ages in Myr" + _ENDS, ["class", "clumps", "median", "68% interval"], rows)
     alt = "Density of clumps against the logarithm of their mass-weighted age, by class; the medians are in the table below."
     sentences = [f"{len(clumps):,} clumps with an age: mass-weighted means of the stars that remain, medians of the fits."]
+    outside = int(((clumps["age"] < AGE_BINS[0]) | (clumps["age"] >= AGE_BINS[-1])).sum())
+    if outside:
+        sentences.append(f"{outside:,} of them lie outside {AGE_BINS[0]:g} to {AGE_BINS[-1]:g}: not in the figure, but in the medians.")
     return lambda path: _plots().plot_ages(table, path, medians=medians), alt, sentences, [grid]
 
 
 def _hosts(clumps, galaxies, options, classified):
-    from ..population.hosts import host_masses, host_transition
+    from ..population.hosts import HOST_BINS, host_masses, host_transition
 
     if "mass" not in galaxies.colnames:
         raise _CannotBe("the list of galaxies has no column mass (stellar mass).")
@@ -256,10 +278,11 @@ def _hosts(clumps, galaxies, options, classified):
     shared = {name: value for name, value in options.items() if name not in ("galaxies", "populations")}
     table = host_masses(clumps, galaxies, populations=options["populations"], **shared)
     transition = host_transition(clumps, galaxies, **shared) if classified else None
-    sentences = ["Stellar masses of the list; galaxies without a mass do not count."]
-    if transition is not None and np.isfinite(transition.log_mass):
-        error = f" ± {transition.error_dex:.2f}" if np.isfinite(transition.error_dex) else ""
-        sentences.append(f"Long-lived clumps prevail in galaxies above 10^({transition.log_mass:.2f}{error}) Msun.")
+    ends = np.log10(HOST_BINS.to_value(u.Msun))[[0, -1]]
+    sentences = [
+        f"Stellar masses of the list, from 10^{ends[0]:g} to 10^{ends[1]:g} Msun; galaxies beyond, or without a mass, do not count."
+    ]
+    transition = _firm(transition, "Long-lived clumps prevail in galaxies above", sentences)
     alt = "Shares of the clumps in bins of the stellar mass of their galaxies, by class."
     return lambda path: _plots().plot_hosts(table, path, transitions=transition), alt, sentences, []
 

@@ -52,7 +52,7 @@ def clump_table(data, units, factor) -> dict:
         ("dec", "dec", "deg", False, lambda row: _number(row["dec"], ".5f")),
         ("flags", "flags", "", True, lambda row: _text(_flag_names(row["flags"]))),
     ]
-    columns = [column for column in columns if column[0] in there]
+    columns = [column for column in columns if column[0] in there and (column[3] or any(column[4](row)["value"] for row in rows))]
     sign = {"mass": "most massive", "score": "of the highest score"}[data.top_by]
     which = f"the {len(rows):,} {sign}"
     labels = [label for label in ("LLC", "SLC", "none") if any((row.get("longevity") or "none") == label for row in rows)]
@@ -78,6 +78,9 @@ def galaxy_table(data) -> dict:
         ("ra", "ra", "deg", False, lambda row: _number(row["ra"], ".5f")),
         ("dec", "dec", "deg", False, lambda row: _number(row["dec"], ".5f")),
     ]
+    columns = [column for column in columns if column[3] or any(column[4](row)["value"] for row in rows)]
+    if not data.classes:  # nothing was classified: zeros would say otherwise
+        columns = [column for column in columns if column[0] not in ("n_long", "n_short")]
     return {
         "id": "galaxies",
         "caption": "Galaxies",
