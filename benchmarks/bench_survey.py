@@ -7,8 +7,8 @@ galaxy sets (``astroclumps dataset``), whose images are written with their noise
   its split by stage, memory of the workers in each quarter of the time;
 * ``--scaling`` of them (400) through a dask cluster of one and of two workers, of one thread each, three times each, interleaved;
 * ``--peers`` of them (150) through (a) FOLKLORE's finder with apertures of photutils, (b) a script of photutils alone: background,
-  ``detect_sources``, deblending, apertures in rings, in all bands, (c, d) our contrast finder and our U-Net with `ClumpPhotometry`; three
-  times each, interleaved, in one process of one thread. No classes and no fit, which the peers do not have.
+  ``detect_sources``, deblending, apertures in rings, in all bands, (c, d) our contrast finder and our U-Net with `ClumpPhotometry`, without
+  and (e) with aperture corrections, for which each mock has PSFs of its own; three times each, interleaved, in one process of one thread. No classes and no fit, which the peers do not have.
 
 Writes ``survey.json`` into the folder.
 """
@@ -18,6 +18,8 @@ import json
 import statistics
 import time
 import warnings
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -76,13 +78,34 @@ def whole(folder, n):
     }
 
 
+def _spin(n):
+    """Work of arithmetic alone: what two cores give over one, whatever the memory does."""
+    total = 0
+    for i in range(n):
+        total += i * i
+    return total
+
+
+def _floor():
+    """Seconds for two pieces of `_spin`, one after the other and side by side."""
+    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
+        list(pool.map(_spin, [1000] * 4))
+        begin = time.perf_counter()
+        for _ in range(2):
+            pool.submit(_spin, 20_000_000).result()
+        middle = time.perf_counter()
+        list(pool.map(_spin, [20_000_000] * 2))
+        return (middle - begin) / (time.perf_counter() - middle)
+
+
 def scaling(folder, n, repeats):
-    """One and two workers of dask, in turns."""
+    """One and two workers of dask, in turns; the floor is what two processes give that only count."""
     from distributed import Client, LocalCluster
 
     galaxies = Table.read(folder / "galaxies.ecsv")[:n]
-    seconds = {1: [], 2: []}
+    seconds, floors = {1: [], 2: []}, []
     for _ in range(repeats):
+        floors.append(_floor())
         for workers in seconds:
             with LocalCluster(workers, threads_per_worker=1, dashboard_address=None) as cluster, Client(cluster) as client:
                 warm = galaxies[: 20 * workers]  # networks, stellar grids and compiled loops are loaded once a worker
@@ -93,7 +116,14 @@ def scaling(folder, n, repeats):
                 seconds[workers].append(time.perf_counter() - begin)
     rate = {workers: n / statistics.median(times) for workers, times in seconds.items()}
     ratios = [one / two for one, two in zip(seconds[1], seconds[2], strict=True)]
-    return {"galaxies": n, "seconds": seconds, "galaxies_per_second": rate, "speed_up": statistics.median(ratios), "ratios": ratios}
+    return {
+        "galaxies": n,
+        "seconds": seconds,
+        "galaxies_per_second": rate,
+        "speed_up": statistics.median(ratios),
+        "ratios": ratios,
+        "floors": floors,
+    }
 
 
 def photutils_photometry(image, positions):
@@ -137,12 +167,14 @@ def peers(folder, n, repeats):
     chosen = galaxies[np.linspace(0, len(galaxies) - 1, n).round().astype(int)]
     images = [MultiBandImage.read(folder / "images" / f"{row['id']}.fits") for row in chosen]
     plain = {"classifier": None, "sed": None}
-    guo, unet = Pipeline(detector="contrast", **plain), Pipeline(**plain)
+    bare = plain | {"options": {"photometry": {"aperture_correction": False}}}  # the peers correct no aperture
+    guo, unet, corrected = Pipeline(detector="contrast", **bare), Pipeline(**bare), Pipeline(**plain)
     ways = {
         "FOLKLORE + photutils": lambda: [with_folklore(image) for image in images],
         "photutils": lambda: [with_photutils(image) for image in images],
         "astroclumps, contrast": lambda: guo.run_many(images),
         "astroclumps, U-Net": lambda: [unet.run_many(images[first : first + 32]) for first in range(0, n, 32)],
+        "astroclumps, U-Net, corrected": lambda: [corrected.run_many(images[first : first + 32]) for first in range(0, n, 32)],
     }
     seconds = {name: [] for name in ways}
     for turn in range(repeats + 1):
