@@ -7,8 +7,9 @@ galaxy sets (``astroclumps dataset``), whose images are written with their noise
   its split by stage, memory of the workers in each quarter of the time;
 * ``--scaling`` of them (400) through a dask cluster of one and of two workers, of one thread each, three times each, interleaved;
 * ``--peers`` of them (150) through (a) FOLKLORE's finder with apertures of photutils, (b) a script of photutils alone: background,
-  ``detect_sources``, deblending, apertures in rings, in all bands, (c, d) our contrast finder and our U-Net with `ClumpPhotometry`, without
-  and (e) with aperture corrections, for which each mock has PSFs of its own; three times each, interleaved, in one process of one thread. No classes and no fit, which the peers do not have.
+  ``detect_sources``, deblending, apertures in rings, in all bands, (c, d) our contrast finder and our U-Net with `ClumpPhotometry`,
+  without and (e) with aperture corrections, for which each mock has PSFs of its own; three times each, interleaved, in one process of one
+  thread. No classes and no fit, which the peers do not have.
 
 Writes ``survey.json`` into the folder.
 """
