@@ -19,6 +19,7 @@ from .stellar_halo import halo_mass_of_galaxy, stellar_mass
 from .survivability import DEKEL2023, VELA_LIMITS, dekel2023, survivability
 from .survival_table import filled_table as _filled_table
 from .survival_table import galaxy_values as _galaxy_values
+from .virial import halo_mass, virial_velocity
 
 __all__ = [
     "COLD_FRACTION",
@@ -55,7 +56,6 @@ VELA_EFFICIENCY = (0.03, 0.04)
 _KMS = u.km / u.s
 _V_SN = 30.0  # km/s at an efficiency of 0.1
 _V_VIR = 150.0  # km/s, eq. 6 as printed
-_MASS_200 = 1e12  # Msun at 200 km/s and z = 2, eq. 7
 
 
 def circular_velocity(mass: u.Quantity, radius: u.Quantity) -> u.Quantity:
@@ -218,58 +218,6 @@ def halo_velocity_threshold(
     cold, f_vir = _number("cold_fraction", cold_fraction, positive=True), _number("f_vir", f_vir, positive=True)
     fiducial = _V_VIR if rounded else _V_SN / (np.sqrt(np.pi / 6) * COLD_FRACTION * F_VIR)
     return fiducial * np.sqrt(_number("efficiency", efficiency) / 0.1) * (COLD_FRACTION / cold) * (F_VIR / f_vir) * _KMS
-
-
-def halo_mass(virial_velocity: u.Quantity, redshift: Any) -> u.Quantity:
-    """Virial mass of a halo, M_v = 1e12 Msun (V_vir / 200 km/s)^3 ((1 + z) / 3)^-1.5, for z of about 1 and more (G21 eq. 7).
-
-    Parameters
-    ----------
-    virial_velocity : `~astropy.units.Quantity` ['speed']
-        Virial velocity.
-    redshift : float or array_like
-        Redshift.
-
-    Returns
-    -------
-    `~astropy.units.Quantity` ['mass']
-        In Msun.
-
-    Examples
-    --------
-    >>> import astropy.units as u
-    >>> from astroclumps import survival
-    >>> f"{survival.halo_mass(200 * u.km / u.s, 2):.0e}"
-    '1e+12 solMass'
-    """
-    velocity = _quantity("virial_velocity", virial_velocity, _KMS, "150 * u.km / u.s")
-    return _MASS_200 * (velocity / 200) ** 3 * ((1 + _number("redshift", redshift)) / 3) ** -1.5 * u.Msun
-
-
-def virial_velocity(halo_mass: u.Quantity, redshift: Any) -> u.Quantity:
-    """Virial velocity of a halo: `halo_mass` the other way round.
-
-    Parameters
-    ----------
-    halo_mass : `~astropy.units.Quantity` ['mass']
-        Virial mass.
-    redshift : float or array_like
-        Redshift.
-
-    Returns
-    -------
-    `~astropy.units.Quantity` ['speed']
-        In km/s.
-
-    Examples
-    --------
-    >>> import astropy.units as u
-    >>> from astroclumps import survival
-    >>> survival.virial_velocity(1e12 * u.Msun, 2)
-    <Quantity 200. km / s>
-    """
-    mass = _quantity("halo_mass", halo_mass, u.Msun, "1e12 * u.Msun")
-    return 200 * np.cbrt(mass / _MASS_200) * np.sqrt((1 + _number("redshift", redshift)) / 3) * _KMS
 
 
 def halo_mass_threshold(
