@@ -7,9 +7,9 @@ galaxy sets (``astroclumps dataset``), whose images are written with their noise
   its split by stage, memory of the workers in each quarter of the time;
 * ``--scaling`` of them (400) through a dask cluster of one and of two workers, of one thread each, three times each, interleaved;
 * ``--peers`` of them (150) through (a) FOLKLORE's finder with apertures of photutils, (b) a script of photutils alone: background,
-  ``detect_sources``, deblending, apertures in rings, in all bands, (c, d) our contrast finder and our U-Net with `ClumpPhotometry`,
-  without and (e) with aperture corrections, for which each mock has PSFs of its own; three times each, interleaved, in one process of one
-  thread. No classes and no fit, which the peers do not have.
+  ``detect_sources``, deblending, apertures in rings, in all bands, (c, d) our contrast finder and our U-Net with `ClumpPhotometry`, one
+  point-spread function for all images, as a survey has, and (e) with those that each mock has for itself; three times each,
+  interleaved, in one process of one thread. No classes and no fit, which the peers do not have.
 
 Writes ``survey.json`` into the folder.
 """
@@ -23,6 +23,7 @@ from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
 
+import astropy.units as u
 import numpy as np
 from astropy.table import Table
 
@@ -166,16 +167,16 @@ def peers(folder, n, repeats):
     """Rates of detection and photometry, one process, one thread, pixels in memory."""
     galaxies = Table.read(folder / "galaxies.ecsv")
     chosen = galaxies[np.linspace(0, len(galaxies) - 1, n).round().astype(int)]
-    images = [MultiBandImage.read(folder / "images" / f"{row['id']}.fits") for row in chosen]
-    plain = {"classifier": None, "sed": None}
-    bare = plain | {"options": {"photometry": {"aperture_correction": False}}}  # the peers correct no aperture
-    guo, unet, corrected = Pipeline(detector="contrast", **bare), Pipeline(**bare), Pipeline(**plain)
+    files = [folder / "images" / f"{row['id']}.fits" for row in chosen]
+    mocks = [MultiBandImage.read(file) for file in files]
+    images = [MultiBandImage.read(file, psf=0.2 * u.arcsec) for file in files]  # one PSF for all, as a survey has
+    guo, unet = (Pipeline(detector=name, classifier=None, sed=None) for name in ("contrast", "unet"))
     ways = {
         "FOLKLORE + photutils": lambda: [with_folklore(image) for image in images],
         "photutils": lambda: [with_photutils(image) for image in images],
         "astroclumps, contrast": lambda: guo.run_many(images),
         "astroclumps, U-Net": lambda: [unet.run_many(images[first : first + 32]) for first in range(0, n, 32)],
-        "astroclumps, U-Net, corrected": lambda: [corrected.run_many(images[first : first + 32]) for first in range(0, n, 32)],
+        "astroclumps, U-Net, PSFs of each mock": lambda: [unet.run_many(mocks[first : first + 32]) for first in range(0, n, 32)],
     }
     seconds = {name: [] for name in ways}
     for turn in range(repeats + 1):
