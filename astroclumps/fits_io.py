@@ -112,6 +112,7 @@ def metadata_hdu(meta, name="META"):
     from astropy.io import fits
 
     keys = [json.dumps(str(key))[1:-1] for key in meta]
+    keys = [key.rstrip(" ") + r"\u0020" * (len(key) - len(key.rstrip(" "))) for key in keys]  # FITS drops blanks at the end of text
     values = [json.dumps(value, default=_encode) for value in meta.values()]
     columns = []
     for label, texts in (("KEY", keys), ("VALUE", values)):

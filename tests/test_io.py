@@ -38,7 +38,7 @@ def make_image(**options):
         "psf": PSF,
         "redshift": 1.2345678901234567,
         "name": "GOODS-S é 'x'",
-        "meta": {"history": ["a", "b" * 300], "number": 0.1, "source": 'quote " and \\ slash'},
+        "meta": {"history": ["a", "b" * 300], "number": 0.1, "source": 'quote " and \\ slash', " ": "a blank", "ends with two  ": "b  "},
     }
     return MultiBandImage(**(defaults | options))
 
