@@ -391,6 +391,58 @@ def test_an_image_without_any_band_of_the_survey_fails(tmp_path):
     assert "none of the survey's F435W, F606W, F160W" in failures["error"][0]
 
 
+@pytest.mark.parametrize("value", [np.nan, 0.0])
+def test_an_image_without_a_value_is_no_searched_galaxy(tmp_path, value):
+    import astropy.units as u
+
+    from astroclumps import MultiBandImage
+    from astroclumps.testing import example_image
+
+    table = make_galaxies(tmp_path / "images", 2)
+    good = example_image(bands=("F435W", "F606W", "F160W"))
+    MultiBandImage(data=np.full(good.data.shape, value) * u.uJy, bands=good.bands).write(tmp_path / "images" / "g1.fits", overwrite=True)
+    failures = survey((tmp_path / "images", table), tmp_path / "out")
+    assert [tuple(row) for row in failures["id", "stage"]] == [("g1", "read")]
+    assert "no pixel of F435W, F606W, F160W holds a value" in failures["error"][0]
+
+
+def test_a_band_without_a_value_is_not_counted(tmp_path):
+    import astropy.units as u
+
+    from astroclumps import MultiBandImage
+    from astroclumps.testing import example_image
+
+    table = make_galaxies(tmp_path / "images", 1)
+    good = example_image(bands=("F435W", "F606W", "F160W"))
+    data = good.data.copy()
+    data[0] = np.nan
+    MultiBandImage(data=data * u.uJy, bands=good.bands, wcs=good.wcs).write(tmp_path / "images" / "g0.fits", overwrite=True)
+    survey((tmp_path / "images", table), tmp_path / "out")
+    assert Survey(tmp_path / "out").galaxies()["n_bands"][0] == 2
+
+
+def test_a_fit_without_any_redshift_does_not_begin(tmp_path, monkeypatch):
+    import astropy.units as u
+
+    from astroclumps import MultiBandImage, plugins
+    from astroclumps.testing import example_image
+
+    make_galaxies(tmp_path, 0)
+    good = example_image(bands=("F435W", "F160W"))
+    MultiBandImage(data=good.data * u.uJy, bands=good.bands).write(tmp_path / "a.fits")
+    real = plugins.create
+    monkeypatch.setattr(plugins, "create", lambda kind, name, **options: real("detectors", "contrast"))
+    with pytest.raises(SurveyError, match=r"the list has no redshift for it.*--no-sed"):
+        run_survey(Table({"id": ["a"]}), Pipeline(classifier=None), tmp_path / "out", images=f"{tmp_path}/{{id}}.fits", progress=False)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_file_in_place_of_the_folder_is_named(images, tmp_path):
+    (tmp_path / "out").write_text("")
+    with pytest.raises(SurveyError, match=r"cannot be written into .*out: it is a file"):
+        survey(images, tmp_path / "out")
+
+
 # what others read
 
 

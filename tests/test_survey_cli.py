@@ -81,6 +81,13 @@ def test_jobs_without_images_is_said(tmp_path, capsys):
     assert "--jobs is for a list of galaxies" in capsys.readouterr().err
 
 
+def test_a_survey_in_which_all_failed_is_an_error(tmp_path, capsys):
+    table = make_galaxies(tmp_path, 101, missing=range(101))
+    table.write(tmp_path / "galaxies.csv")
+    assert run(tmp_path, tmp_path / "out") == 1
+    assert "none of the first 100 galaxies" in capsys.readouterr().err
+
+
 def test_a_pattern_that_the_shell_opened_up_is_said(images, tmp_path, capsys):
     with pytest.raises(SystemExit):
         main(["run", "galaxies.csv", "a.fits", "--images", "b.fits", "-o", str(tmp_path)])

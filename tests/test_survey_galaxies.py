@@ -42,6 +42,15 @@ def test_units_are_converted():
     assert GalaxyList(table)[0][2:4] == (pytest.approx(15.0), pytest.approx(1.0))
 
 
+def test_sexagesimal_text_is_a_position():
+    found = GalaxyList(Table({"id": ["a", "b"], "ra": ["03:32:37.55", ""], "dec": ["-27:46:58.3", ""]}))
+    assert found[0][2:4] == (pytest.approx(53.1564583), pytest.approx(-27.7828611))
+    assert found[1][2:4] == (None, None)
+    with pytest.raises(SurveyError, match="degrees or 03:32:37.5.*'north'") as caught:
+        GalaxyList(Table({"id": ["a"], "ra": ["north"], "dec": ["1"]}))
+    assert "np." not in str(caught.value)
+
+
 def test_a_sky_coordinate_is_a_position():
     table = QTable({"id": ["a"], "sky": SkyCoord([150.0], [2.0], unit="deg")})
     assert GalaxyList(table)[0][2:4] == (150.0, 2.0)
@@ -69,7 +78,7 @@ def test_whole_numbers_as_floats_are_ids():
         ({"id": ["a", "b"], "z": [1.0, 2.0], "redshift": [1.0, 2.0]}, "which column is redshift"),
         ({"id": ["a", "b"], "redshift": [1.0, -99.0]}, "redshift of galaxy 'b' is -99"),
         ({"id": ["a", "b"], "ra": [1.0, 2.0], "dec": [0.0, 91.0]}, "dec of galaxy 'b' is 91"),
-        ({"id": ["a", "b"], "redshift": ["x", "y"]}, "not numbers"),
+        ({"id": ["a", "b"], "redshift": ["x", "y"]}, "is to hold numbers"),
         ({"id": ["a", "b"], "redshift": [1.0, np.inf]}, "is inf"),
     ],
 )

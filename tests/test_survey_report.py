@@ -367,6 +367,14 @@ def test_existing_page_is_kept_unless_told_otherwise(folder, page, capsys):
     assert page.read_bytes() == before
 
 
+def test_own_page_of_a_survey_is_written_anew(folder):
+    assert write_report(folder, **FAST).name == "report.html"
+    (folder / "report.html").write_text("old")
+    assert main(["report", str(folder)]) == 0
+    assert (folder / "report.html").read_text() != "old"
+    (folder / "report.html").unlink()
+
+
 def test_command_writes_the_page(tmp_path, capsys, no_figures):
     folder = write_survey(tmp_path / "out", 10)
     assert main(["report", str(folder), "--limit", "5", "--pictures", "2", "--title", "A & B"]) == 0

@@ -42,7 +42,7 @@ def add_survey_options(parser):
 
 
 def survey(args) -> int:
-    """Do the survey of one command line; 0 when it came to its end, whatever failed in it."""
+    """Do the survey of one command line; 0 when it came to its end and at least one galaxy was searched."""
     import astropy.units as u
 
     from ..survey.run import run_survey
@@ -82,7 +82,7 @@ def survey(args) -> int:
         )
     if not args.quiet:
         print(_text(failures, args.out))
-    return 0
+    return 0 if failures.meta["summary"]["n_searched"] else 1
 
 
 @contextlib.contextmanager

@@ -13,7 +13,7 @@ def add_parser(commands):
     parser = commands.add_parser("report", help="write a page about a survey", description=_TEXT, usage="astroclumps report OUT [options]")
     parser.add_argument("out", metavar="OUT", help="folder of the survey")
     parser.add_argument("-o", "--output", metavar="FILE", help="file to write (default: OUT/report.html)")
-    parser.add_argument("--overwrite", action="store_true", help="replace the file if there is one")
+    parser.add_argument("--overwrite", action="store_true", help="replace the file of -o if there is one")
     parser.add_argument("--limit", type=int, default=500, metavar="N", help="rows in each table (default: 500)")
     parser.add_argument("--pictures", type=int, default=24, metavar="N", help="galaxies that are shown (default: 24)")
     parser.add_argument(

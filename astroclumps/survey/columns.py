@@ -48,7 +48,7 @@ _SEARCHED = (
     Field("n_long", "int64", "", "Clumps with the class LLC", "meta.number"),
     Field("n_short", "int64", "", "Clumps with the class SLC", "meta.number"),
     Field("pixel_scale", "float64", "arcsec", "Side of a pixel"),
-    Field("n_bands", "int64", "", "Bands of the image"),
+    Field("n_bands", "int64", "", "Bands of the image with a pixel that is not masked and not 0"),
 )
 
 

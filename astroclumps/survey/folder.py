@@ -65,8 +65,13 @@ class Folder:
     @contextlib.contextmanager
     def lock(self):
         """Keep other processes out; the lock goes with the process."""
-        self.path.mkdir(parents=True, exist_ok=True)
-        with open(self.path / ".lock", "w") as file:
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            lock = open(self.path / ".lock", "w")
+        except OSError as exc:
+            what = "it is a file" if self.path.is_file() else exc.strerror or str(exc)
+            raise SurveyError(f"results cannot be written into {self.path}: {what}; choose another folder") from exc
+        with lock as file:
             try:
                 import fcntl
 

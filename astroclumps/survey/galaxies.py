@@ -2,6 +2,7 @@
 
 import hashlib
 import math
+import re
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -206,12 +207,16 @@ def _roles(table, columns, source):
         if role == "id":  # the first of the names that may stand for it
             there = sorted(there, key=lambda name: allowed.index(name.lower()))[:1]
         if len(there) > 1:
-            raise SurveyError(f"{source}: which column is {role}, {' or '.join(there)}? Say so with columns={{{role!r}: {there[0]!r}}}")
+            raise SurveyError(
+                f"{source}: which column is {role}, {' or '.join(there)}? Say so with columns={{{role!r}: {there[0]!r}}}, on the "
+                f"command line --column {role}={there[0]}"
+            )
         if there:
             found[role] = there[0]
     if "id" not in found:
         raise SurveyError(
-            f"{source} has no column id (nor galaxy, nor name), but {', '.join(table.colnames)}; name it with columns={{'id': ...}}"
+            f"{source} has no column id (nor galaxy, nor name), but {', '.join(table.colnames) or 'no columns at all'}; name it with "
+            "columns={'id': ...}, on the command line --column id=..."
         )
     for one, other in (("ra", "dec"), ("dec", "ra"), ("x", "y"), ("y", "x")):
         if one in found and other not in found:
@@ -249,9 +254,24 @@ def _numbers(column, role, source):
 
     unit = {"ra": u.deg, "dec": u.deg, "x": u.pix, "y": u.pix}.get(role, u.one)
     try:
+        if role in ("ra", "dec") and getattr(column, "dtype", np.dtype(float)).kind in "US":
+            return _angles(column, u.hourangle if role == "ra" else u.deg)
         return bare(column, unit if isinstance(column, u.Quantity) else None)
     except (TypeError, ValueError, u.UnitConversionError) as exc:
-        raise SurveyError(f"{source}: the column for {role} is not numbers: {' '.join(str(exc).split())}") from exc
+        wanted = {"ra": "degrees or 03:32:37.5", "dec": "degrees or -27:46:58"}.get(role, "numbers")
+        text = re.sub(r"np\.str_\((.*?)\)", r"\1", " ".join(str(exc).split()))
+        raise SurveyError(f"{source}: the column for {role} is to hold {wanted}, or nothing where it is not known: {text}") from exc
+
+
+def _angles(column, unit):
+    """Sexagesimal angles in degrees; NaN where there is no text."""
+    from astropy.coordinates import Angle
+
+    texts = _texts(column)
+    plain = all(":" not in text and " " not in text and text[-1:] not in "smd" for text in texts if text)
+    if plain:  # numbers that were written as text
+        return np.array([float(text) if text else np.nan for text in texts])
+    return np.array([Angle(text, unit=unit).deg if text else np.nan for text in texts])
 
 
 def _field(column):

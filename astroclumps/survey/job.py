@@ -88,22 +88,42 @@ class Done(NamedTuple):
     peak_memory: int
 
 
-def prepared(image, bands):
-    """The image with the bands of the survey only; ValueError if it has others than those alone.
+def prepared(image, bands, *, fitted):
+    """The image with the bands of the survey only.
 
     Parameters
     ----------
     image : `~astroclumps.MultiBandImage`
     bands : sequence of str
+    fitted : bool
+        Whether stellar populations will be fitted.
 
     Returns
     -------
     `~astroclumps.MultiBandImage`
+
+    Raises
+    ------
+    ValueError
+        It has none of the bands, no pixel with light in any of them, or no redshift where one is needed.
     """
     kept = [band for band in bands if band in image.bands]
     if not kept:
         raise ValueError(f"the image has bands {', '.join(image.bands)}, none of the survey's {', '.join(bands)}")
-    return image if tuple(kept) == image.bands else image.select(kept)
+    image = image if tuple(kept) == image.bands else image.select(kept)
+    if not _seen(image).any():
+        raise ValueError(f"no pixel of {', '.join(kept)} holds a value: all are masked, NaN or 0")
+    if fitted and image.redshift is None:
+        raise ValueError(
+            "the list has no redshift for it and its file states none, which masses and ages need: add a column redshift to the list, or "
+            "leave the fit out with Pipeline(sed=None), on the command line --no-sed"
+        )
+    return image
+
+
+def _seen(image):
+    """Which bands have a pixel that is not masked and not 0."""
+    return (~image.mask & (image.data != 0)).any(axis=(1, 2))
 
 
 def failure_text(error: BaseException) -> str:
@@ -151,7 +171,7 @@ def _work(job, part):
             begin = time.perf_counter()
             for place in range(first, min(first + job.batch, len(part.galaxies))):
                 try:
-                    images.append(prepared(job.source.read(part.galaxies[place]), job.bands))
+                    images.append(prepared(job.source.read(part.galaxies[place]), job.bands, fitted=job.pipeline.sed is not None))
                     places.append(place)
                 except Exception as exc:
                     failures.append((place, "read", failure_text(exc)))
@@ -236,8 +256,8 @@ def _searched(galaxy, image, n_clumps, n_long, n_short, fields):
         "n_clumps": n_clumps,
         "n_long": n_long,
         "n_short": n_short,
-        "pixel_scale": float(image.pixel_scale.to_value("arcsec")),
-        "n_bands": len(image.bands),
+        "pixel_scale": round(float(image.pixel_scale.to_value("arcsec")), 9),
+        "n_bands": int(_seen(image).sum()),
     }
     values = [*known.values(), *galaxy.fields.values()]
     return {field.name: [value] for field, value in zip(fields, values, strict=True)}

@@ -261,7 +261,7 @@ def _outside(band, pieces, found, sides, partial):
         places = [*places[:4], f"and {len(places) - 4} more"]
     one = f"the cut-out of {sides[1]} x {sides[0]} pixels does not lie inside a mosaic of {band}"
     return f"{one}: {', '.join(places) or f'it cannot be seen from {_names(pieces)}'}" + (
-        "" if partial else "; partial=True pads with masked pixels"
+        "" if partial else "; partial=True (on the command line --reader-option partial=True) pads with masked pixels"
     )
 
 

@@ -49,7 +49,7 @@ def first_image(galaxies, source, pipeline, bands):
         try:
             image = source.read(galaxy)
             known = tuple(image.bands) if bands is None else tuple(bands)
-            return known, _empty_catalogue(prepared(image, known), pipeline)
+            return known, _empty_catalogue(prepared(image, known, fitted=pipeline.sed is not None), pipeline)
         except ImportError:
             raise
         except Exception as exc:

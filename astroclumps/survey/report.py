@@ -47,9 +47,9 @@ def write_report(
     out : path-like
         Folder of the survey.
     path : path-like, optional
-        File to write. Default: ``report.html`` in ``out``.
+        File to write. Default: ``report.html`` in ``out``, which replaces an older one.
     overwrite : bool, default False
-        Replace the file if there is one.
+        Replace the file that ``path`` names if there is one.
     limit : int, default 500
         Rows in each of the tables of clumps and galaxies. The page says how many there are in all.
     pictures : int, default 24
@@ -71,7 +71,7 @@ def write_report(
     SurveyError
         There is no survey in ``out``, or a part of it cannot be read.
     FileExistsError
-        The file is there and ``overwrite`` is False.
+        The file that ``path`` names is there and ``overwrite`` is False.
     TypeError, ValueError
         A number is not whole or too small.
     ImportError
@@ -105,8 +105,9 @@ def write_report(
             raise ValueError(f"{name} must be at least {least}, got {value}")
     environment, markup = _jinja()
     survey = Survey(out)
-    path = Path(out) / "report.html" if path is None else Path(path)
-    if path.exists() and not overwrite:
+    own = path is None
+    path = Path(out) / "report.html" if own else Path(path)
+    if path.exists() and not (overwrite or own):
         raise FileExistsError(f"{path} is there already; name another file, or have it overwritten")
     page = environment.get_template("report.html.j2").render(
         **_inline(markup), **_content(survey, limit, pictures, max_clumps, n_bootstrap, title)

@@ -210,7 +210,7 @@ def _begin(folder, before, settings, n_galaxies, n_parts, *, resume):
             changed = plan.difference(before.get("settings"), settings)
             raise SurveyError(
                 f"{folder.path} holds a survey with other settings ({'; '.join(changed[:5]) or 'its digest differs'}); take another "
-                "folder, the settings as they were, or overwrite=True to begin anew"
+                "folder, the settings as they were, or begin anew with overwrite=True, on the command line --overwrite"
             )
     folder.tidy()
     folder.begin({"format": FORMAT, "digest": digest, "settings": settings, "n_galaxies": n_galaxies, "n_parts": n_parts})

@@ -87,7 +87,8 @@ class ImageFiles:
 
     def path(self, galaxy: Galaxy) -> str:
         """The path of a galaxy; where the pattern holds ``*``, ``?`` or ``[``, a pattern of files."""
-        known = {"id": galaxy.id, "redshift": galaxy.redshift, "ra": galaxy.ra, "dec": galaxy.dec} | galaxy.fields
+        known = {"id": galaxy.id, "redshift": galaxy.redshift, "ra": galaxy.ra, "dec": galaxy.dec, "x": galaxy.x, "y": galaxy.y}
+        known = {name: value for name, value in known.items() if value is not None} | galaxy.fields
         if self._is_glob:
             known = {name: _Escaped(value) if isinstance(value, str) else value for name, value in known.items()}
         try:
