@@ -17,6 +17,11 @@ places = st.lists(st.tuples(st.floats(12, 50), st.floats(12, 50)), min_size=1, m
 QUIET = ClumpPhotometry(background="none", aperture_correction=False)
 
 
+def off_edges(where):
+    """Places near these from which no pixel's centre lies on the edge of a ring, where rounding decides whether it counts."""
+    return [(np.round(8 * x) / 8 + 0.0371, np.round(8 * y) / 8 + 0.0537) for x, y in where]
+
+
 def scene(where, seed=0, noise=0.01):
     """Stars of unit flux in two bands, in noise."""
     x, y = np.array(where).T
@@ -63,7 +68,7 @@ def test_a_level_is_background_and_not_flux(where, level):
 @given(places)
 def test_fluxes_stay_when_image_and_places_are_turned(name, where):
     turn, place = TURNS[name]
-    image, clumps = scene(where)
+    image, clumps = scene(off_edges(where))
     moved = scenes.table(*place(clumps["x"].value, clumps["y"].value, 63))
     one, two = ClumpPhotometry().measure(image, clumps), ClumpPhotometry().measure(turned(image, turn), moved)
     for what in ("flux", "background"):
@@ -85,7 +90,7 @@ def test_rows_may_stand_in_any_order(where, random):
 @LAW
 @given(places)
 def test_cutouts_measure_what_the_image_measures(where):
-    image, clumps = scene(where)
+    image, clumps = scene(off_edges(where))
     part = image.cutout(31, 31, 59)
     moved = scenes.table(clumps["x"].value - part.meta["x0"], clumps["y"].value - part.meta["y0"])
     one, two = QUIET.measure(image, clumps), QUIET.measure(part, moved)
