@@ -1,5 +1,7 @@
 """The built-in parts go through the checks that plugins are put through; one without its check fails here."""
 
+import functools
+
 import numpy as np
 import pytest
 
@@ -15,13 +17,17 @@ OPTIONS = {
     ("detectors", "unet"): ({}, (needs_torch, needs_weights)),
     ("classifiers", "cnn"): ({}, (needs_torch, needs_weights)),
     ("sed_backends", "library"): ({"n_models": 2000}, (needs_bagpipes,)),
-    ("sed_backends", "bagpipes"): ({"n_live": 50}, (needs_bagpipes, pytest.mark.slow)),
+    ("sed_backends", "bagpipes"): ({"n_live": 25, "n_effective": 25}, (needs_bagpipes, pytest.mark.slow)),
 }
 CHECKS = {"detectors": testing.check_detector, "classifiers": testing.check_classifier, "sed_backends": testing.check_sed_backend}
 
 
 @pytest.mark.parametrize(("kind", "name"), [pytest.param(*key, id="-".join(key), marks=marks) for key, (_, marks) in OPTIONS.items()])
-def test_a_builtin_keeps_the_contract(kind, name):
+def test_a_builtin_keeps_the_contract(kind, name, monkeypatch):
+    if name == "bagpipes":
+        # four networks for each bound are where the sampler's time goes; one does for the contract
+        nautilus = pytest.importorskip("nautilus", reason="the sampler of BagpipesSED")
+        monkeypatch.setattr(nautilus, "Sampler", functools.partial(nautilus.Sampler, n_networks=1))
     CHECKS[kind](plugins.create(kind, name, **OPTIONS[kind, name][0]))
 
 

@@ -129,8 +129,6 @@ def test_library_agrees_with_nested_sampling():
     options = {"sfh": "constant", "error_floor": 0}
     theirs = BagpipesSED(n_live=100, n_effective=200, **options).fit(table, redshift=1.5)
     ours = LibrarySED(**options).fit(table, redshift=1.5)
-    again = BagpipesSED(n_live=100, n_effective=200, **options).fit(table, redshift=1.5)
-    assert theirs["mass"][0] == again["mass"][0]
     assert np.log10(ours["mass"] / theirs["mass"])[0].value == pytest.approx(0, abs=0.06)
     assert ours["log_evidence"][0] == pytest.approx(theirs["log_evidence"][0], abs=0.3)
     assert ours["age"][0].value == pytest.approx(theirs["age"][0].value, rel=0.2)

@@ -224,7 +224,7 @@ def test_tracks_at_both_ends_are_censored():
 
 # against the slow reference
 
-settings.register_profile("tracking", deadline=None, max_examples=80)
+settings.register_profile("tracking", deadline=None, max_examples=40)
 
 
 @st.composite

@@ -25,7 +25,7 @@ from astroclumps.weights import files
 CARD = {"name": "tiny", "version": "1.0", "kind": "unet", "architecture": {"base": 2}, "bands": ["F606W", "F160W"]}
 TENSORS = {"b": np.arange(3, dtype="f4"), "a": np.ones((2, 2)), "n": np.array(7)}
 CLAIM = {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}
-FEW = settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], derandomize=True)
+FEW = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], derandomize=True)
 
 
 @pytest.fixture
