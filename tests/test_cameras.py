@@ -63,8 +63,8 @@ def test_only_the_last_seven_follow_the_seed():
 
 
 def test_random_cameras_are_even_over_the_sphere():
-    rng = np.random.default_rng(0)
-    directions = np.array([camera.direction for _ in range(150) for camera in cameras(galaxy(), rng=rng)[12:]])
+    rng, one = np.random.default_rng(0), galaxy()
+    directions = np.array([camera.direction for _ in range(150) for camera in cameras(one, rng=rng)[12:]])
     np.testing.assert_allclose((directions**2).mean(axis=0), 1 / 3, atol=0.04)
     assert abs(directions.mean(axis=0)).max() < 0.06
 

@@ -343,7 +343,7 @@ def test_the_long_campaign_runs_and_goes_on(tmp_path):
     if not script.is_file():
         pytest.skip("the benchmarks are not beside these tests")
     for _ in range(2):
-        given = ["--hours", "0.0004", "--seed", "5", "--out", str(tmp_path / "out"), "--reader", "VELA text", "--reader", "galaxies CSV"]
+        given = ["--hours", "0.0001", "--seed", "5", "--out", str(tmp_path / "out"), "--reader", "VELA text", "--reader", "galaxies CSV"]
         subprocess.run([sys.executable, str(script), *given], check=True, capture_output=True, timeout=120)
     state = json.loads((tmp_path / "out" / "state.json").read_text())
     assert sum(row[-1] for row in state["counts"]) == sum(state["next"].values()) > 1
